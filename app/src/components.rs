@@ -1,0 +1,35 @@
+//! Parts that pages and islands are made of.
+
+mod icon;
+mod pill;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod form;
+#[cfg(not(target_arch = "wasm32"))]
+mod frame;
+#[cfg(not(target_arch = "wasm32"))]
+mod header;
+#[cfg(not(target_arch = "wasm32"))]
+mod nav;
+#[cfg(not(target_arch = "wasm32"))]
+mod region;
+#[cfg(not(target_arch = "wasm32"))]
+mod waterfall;
+#[cfg(not(target_arch = "wasm32"))]
+mod when;
+
+pub use icon::Icon;
+pub use pill::{AnalysisPill, LevelPill, Pill, key_look, level_look};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use form::{Field, RefusedSummary};
+#[cfg(not(target_arch = "wasm32"))]
+pub use frame::{CardFrame, Frame};
+#[cfg(not(target_arch = "wasm32"))]
+pub use nav::Place;
+#[cfg(not(target_arch = "wasm32"))]
+pub use region::{Region, RegionError};
+#[cfg(not(target_arch = "wasm32"))]
+pub use waterfall::Waterfall;
+#[cfg(not(target_arch = "wasm32"))]
+pub use when::{When, when};

@@ -1,0 +1,114 @@
+use leptos::prelude::*;
+use leptos_meta::{ServerMetaContext, Title};
+
+use super::Icon;
+use super::header::{Header, PublicHeader};
+use super::nav::{Nav, Place};
+use crate::backend::BackendRef;
+use crate::context::PageContext;
+use crate::islands::LiveBanner;
+use crate::text;
+use crate::types::PublicStatus;
+
+/// A page: header, navigation and banner for people who are signed in, header alone for others; footer for all.
+#[component]
+pub fn Frame(title: &'static str, #[prop(optional)] place: Option<Place>, children: Children) -> impl IntoView {
+    let context = expect_context::<PageContext>();
+    let status = status();
+    let simulated = status.as_ref().is_some_and(|status| status.simulated);
+    match context.user.clone() {
+        Some(user) => view! {
+            <PageTitle title/>
+            <SkipLink/>
+            <div class="frame frame-app">
+                <Header title user context/>
+                <Nav place/>
+                <div class="frame-main">
+                    {simulated.then(|| view! { <Simulated/> })}
+                    {status.map(|status| view! { <LiveBanner status signed_in=true/> }.into_any())}
+                    <main id="main" class="content" tabindex="-1" aria-labelledby="page-title">{children()}</main>
+                    <Footer/>
+                </div>
+            </div>
+        }
+        .into_any(),
+        None => view! {
+            <PageTitle title/>
+            <SkipLink/>
+            <div class="frame frame-public">
+                <PublicHeader context sign_in=true/>
+                {simulated.then(|| view! { <Simulated/> })}
+                <main id="main" class="content content-public" tabindex="-1" aria-labelledby="page-title">
+                    <h1 id="page-title">{title}</h1>
+                    {children()}
+                </main>
+                <Footer/>
+            </div>
+        }
+        .into_any(),
+    }
+}
+
+/// A page that is one card in the middle: signing in, setting up, an error.
+#[component]
+pub fn CardFrame(
+    title: &'static str,
+    /// Wider than a form.
+    #[prop(optional)]
+    wide: bool,
+    children: Children,
+) -> impl IntoView {
+    let context = expect_context::<PageContext>();
+    let simulated = status().is_some_and(|status| status.simulated);
+    let class = if wide { "card-column card-column-wide" } else { "card-column" };
+    view! {
+        <PageTitle title/>
+        <SkipLink/>
+        <div class="frame frame-public">
+            <PublicHeader context sign_in=false/>
+            {simulated.then(|| view! { <Simulated/> })}
+            <main id="main" class=class tabindex="-1" aria-labelledby="page-title">{children()}</main>
+            <Footer/>
+        </div>
+    }
+    .into_any()
+}
+
+/// None where a page is rendered without the server behind it, as after a panic.
+fn status() -> Option<PublicStatus> {
+    use_context::<BackendRef>().map(|backend| PublicStatus::from(&backend.status()))
+}
+
+#[component]
+fn PageTitle(title: &'static str) -> impl IntoView {
+    use_context::<ServerMetaContext>().map(|_| view! { <Title text=format!("{title} · {}", text::PRODUCT)/> })
+}
+
+#[component]
+fn SkipLink() -> impl IntoView {
+    view! { <a class="skip-link" href="#main">{text::SKIP_TO_CONTENT}</a> }
+}
+
+#[component]
+fn Simulated() -> impl IntoView {
+    view! {
+        <p class="simulated" data-testid="simulated">
+            <Icon name="info"/>
+            <span>{text::SIMULATED}</span>
+        </p>
+    }
+    .into_any()
+}
+
+#[component]
+fn Footer() -> impl IntoView {
+    let version = use_context::<BackendRef>().map(|backend| format!(" {}", backend.version()));
+    view! {
+        <footer class="footer">
+            <span>{text::PRODUCT}{version}</span>
+            <a href="/status">{text::nav::STATUS}</a>
+            <span>{text::TIMES_IN_ZONE}</span>
+        </footer>
+    }
+    .into_any()
+}

@@ -1,0 +1,57 @@
+use leptos::prelude::*;
+
+use super::Icon;
+use crate::text;
+use crate::types::{AnalysisState, KeyState, Level};
+
+/// Tone (the class that gives the colours) and icon of a service level.
+pub fn level_look(level: Level) -> (&'static str, &'static str) {
+    match level {
+        Level::Operational => ("tone-ok", "operational"),
+        Level::Degraded => ("tone-degraded", "degraded"),
+        Level::PartialOutage => ("tone-partial", "partial"),
+        Level::MajorOutage => ("tone-major", "major"),
+    }
+}
+
+/// Tone and icon of a key's state.
+pub fn key_look(state: KeyState) -> (&'static str, &'static str) {
+    match state {
+        KeyState::Available => ("tone-ok", "operational"),
+        KeyState::InUse => ("tone-ok", "busy"),
+        KeyState::CoolingDown => ("tone-maintenance", "resting"),
+        KeyState::QuotaReached => ("tone-degraded", "degraded"),
+        KeyState::Checking => ("tone-unknown", "unknown"),
+        KeyState::Invalid | KeyState::NoCredit => ("tone-major", "major"),
+        KeyState::NeedsSetup => ("tone-partial", "partial"),
+        KeyState::Disabled => ("tone-unknown", "disabled"),
+    }
+}
+
+/// A state as a shape and a word.
+#[component]
+pub fn Pill(tone: &'static str, icon: &'static str, #[prop(into)] word: String) -> impl IntoView {
+    view! {
+        <span class=format!("pill {tone}")>
+            <Icon name=icon/>
+            {word}
+        </span>
+    }
+}
+
+#[component]
+pub fn LevelPill(level: Level) -> impl IntoView {
+    let (tone, icon) = level_look(level);
+    view! { <Pill tone icon word=text::level(level)/> }
+}
+
+#[component]
+pub fn AnalysisPill(state: AnalysisState) -> impl IntoView {
+    let (tone, icon) = match state {
+        AnalysisState::Complete => ("tone-ok", "operational"),
+        AnalysisState::Interrupted => ("tone-partial", "partial"),
+        AnalysisState::Failed => ("tone-major", "major"),
+        AnalysisState::Stopped => ("tone-unknown", "stop"),
+    };
+    view! { <Pill tone icon word=text::analysis_state(state)/> }
+}

@@ -1,0 +1,143 @@
+use leptos::prelude::*;
+
+use super::live::{Feed, Link};
+use crate::components::{Icon, LevelPill, Pill, key_look, level_look};
+use crate::text;
+use crate::types::{CellState, KeyStatus, PublicStatus};
+
+/// All that the status page says, kept up to date without a reload. `keys` are given to people who are signed in: by number,
+/// never with a name or a mask.
+#[island]
+pub fn LiveStatus(status: PublicStatus, keys: Option<Vec<KeyStatus>>) -> impl IntoView {
+    let signed_in = keys.is_some();
+    let feed = Feed::follow(status, keys, signed_in);
+    view! {
+        <div class="stack live-status" data-testid="status">
+            {headline(feed)}
+            {components(feed)}
+            {signed_in.then(|| keys_table(feed))}
+        </div>
+    }
+}
+
+fn headline(feed: Feed) -> impl IntoView {
+    // Changes only when the words change, not with every second of age.
+    let look = Memo::new(move |_| {
+        feed.live.with(|live| {
+            if feed.is_stale() {
+                return ("tone-unknown", "unknown", text::live::UNKNOWN, text::live::last_checked(&live.status.checked_at));
+            }
+            let (tone, icon) = level_look(live.status.level);
+            (tone, icon, text::level(live.status.level), text::live::sentence(&live.status).to_owned())
+        })
+    });
+    let facts = move || {
+        feed.live.with(|live| text::capacity(live.status.healthy_keys, live.status.total_keys))
+    };
+    let checked = move || {
+        let link = feed.live.with(|live| live.link);
+        match link {
+            Link::Streamed => text::live::streamed(feed.age_ms()),
+            Link::Asked => text::live::checked(feed.age_ms()),
+            Link::Offline => text::live::OFFLINE.to_owned(),
+        }
+    };
+    view! {
+        <section class=move || format!("card status-head {}", look.get().0) aria-labelledby="status-level">
+            <Icon name=Signal::derive(move || look.get().1) class="icon-large"/>
+            <div class="status-head-body" role="status">
+                <h2 id="status-level" class="status-level">{move || look.get().2}</h2>
+                <p class="status-message">{move || look.get().3}</p>
+            </div>
+            <dl class="status-facts">
+                <div>
+                    <dt>{text::live::CAPACITY}</dt>
+                    <dd class="number">{facts}</dd>
+                </div>
+                <div>
+                    <dt>{text::live::RESET}</dt>
+                    <dd class="number">{move || feed.next_reset().unwrap_or_else(|| text::live::NO_RESET.to_owned())}</dd>
+                </div>
+                <div>
+                    <dt>{text::live::UPDATED}</dt>
+                    <dd class="number">{checked}</dd>
+                </div>
+            </dl>
+        </section>
+    }
+}
+
+fn components(feed: Feed) -> impl IntoView {
+    let components = Memo::new(move |_| feed.live.with(|live| live.status.components.clone()));
+    view! {
+        <section class="card" aria-labelledby="status-components">
+            <div class="card-head">
+                <h2 id="status-components">{text::live::COMPONENTS}</h2>
+            </div>
+            <ul class="status-components">
+                {move || components.get().into_iter().map(|component| view! {
+                    <li>
+                        <span>{component.name}</span>
+                        <LevelPill level=component.level/>
+                    </li>
+                }).collect_view()}
+            </ul>
+        </section>
+    }
+}
+
+fn keys_table(feed: Feed) -> impl IntoView {
+    let keys = Memo::new(move |_| feed.live.with(|live| live.keys.clone().unwrap_or_default()));
+    view! {
+        <section class="card" aria-labelledby="status-keys" data-testid="keys">
+            <div class="card-head">
+                <h2 id="status-keys">{text::live::KEYS}</h2>
+            </div>
+            // Wider than a phone: it scrolls by itself, also by keyboard.
+            <div class="table-wrap" role="region" aria-labelledby="status-keys" tabindex="0">
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">{text::live::KEY}</th>
+                            <th scope="col">{text::live::STATE}</th>
+                            <th scope="col">{text::live::BACK}</th>
+                            <th scope="col" class="table-number">{text::live::REQUESTS}</th>
+                            <th scope="col" class="table-number">{text::live::SUCCESS}</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        {move || keys.get().into_iter().map(|key| key_row(feed, key)).collect_view()}
+                    </tbody>
+                </table>
+            </div>
+        </section>
+    }
+}
+
+fn key_row(feed: Feed, key: KeyStatus) -> impl IntoView {
+    let (tone, icon) = key_look(key.state);
+    let ready_in_ms = key.ready_in_ms.filter(|_| !key.state.serves());
+    let back = move || match ready_in_ms.map(|ms| feed.left_ms(ms)) {
+        Some(left_ms) if left_ms > 0 => text::live::ready_in(left_ms),
+        Some(_) => text::live::ANY_MOMENT.to_owned(),
+        None => text::NEVER.to_owned(),
+    };
+    // A key can serve one model and rest on another: then the row says which.
+    let resting: Vec<String> = if key.state.serves() {
+        key.cells.iter().filter(|cell| cell.state != CellState::Available).map(text::live::cell).collect()
+    } else {
+        Vec::new()
+    };
+    view! {
+        <tr>
+            <th scope="row" class="nowrap">{text::live::key(key.key_number)}</th>
+            <td>
+                <Pill tone icon word=key.state.label()/>
+                {resting.into_iter().map(|line| view! { <small class="status-cell">{line}</small> }).collect_view()}
+            </td>
+            <td class="nowrap">{back}</td>
+            <td class="table-number">{text::count(key.request_count)}</td>
+            <td class="table-number">{text::live::success_rate(key.success_count, key.request_count)}</td>
+        </tr>
+    }
+}

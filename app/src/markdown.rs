@@ -1,0 +1,134 @@
+//! A model's answer as HTML that can do no harm: `CommonMark` with tables and strikethrough, then an allow-list.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use ammonia::Builder;
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+
+/// Raw HTML is shown as the text it is, images as their description; links go to `http`, `https` and `mailto` only.
+/// Headings start at the third level: the page has its first, the answer's card its second.
+pub fn to_html(markdown: &str) -> String {
+    let events = Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).filter_map(tame);
+    let mut rendered = String::with_capacity(markdown.len() * 3 / 2);
+    html::push_html(&mut rendered, events);
+    CLEANER.clean(&rendered).to_string()
+}
+
+fn tame(event: Event<'_>) -> Option<Event<'_>> {
+    match event {
+        Event::Html(text) | Event::InlineHtml(text) => Some(Event::Text(text)),
+        Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => None,
+        Event::Start(Tag::Heading { level, .. }) => {
+            Some(Event::Start(Tag::Heading { level: demoted(level), id: None, classes: Vec::new(), attrs: Vec::new() }))
+        }
+        Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(demoted(level)))),
+        other => Some(other),
+    }
+}
+
+fn demoted(level: HeadingLevel) -> HeadingLevel {
+    match level {
+        HeadingLevel::H1 => HeadingLevel::H3,
+        HeadingLevel::H2 => HeadingLevel::H4,
+        HeadingLevel::H3 => HeadingLevel::H5,
+        HeadingLevel::H4 | HeadingLevel::H5 | HeadingLevel::H6 => HeadingLevel::H6,
+    }
+}
+
+/// The second lock on the same door: what pulldown-cmark writes is already tame, unless one of us is wrong.
+static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let tags = [
+        "a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "strong", "table", "tbody",
+        "td", "th", "thead", "tr", "ul",
+    ];
+    let mut cleaner = Builder::empty();
+    cleaner
+        .tags(HashSet::from(tags))
+        .clean_content_tags(HashSet::from(["script", "style"]))
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href", "title"])), ("ol", HashSet::from(["start"]))]))
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .url_relative(ammonia::UrlRelative::Deny)
+        .link_rel(Some("noopener noreferrer nofollow"));
+    cleaner
+});
+
+#[cfg(test)]
+mod tests {
+    use super::to_html;
+
+    fn check(markdown: &str, html: &str) {
+        assert_eq!(to_html(markdown).trim(), html, "for {markdown:?}");
+    }
+
+    #[test]
+    fn ordinary_markdown_becomes_html() {
+        check("one *two* **three** ~~four~~", "<p>one <em>two</em> <strong>three</strong> <del>four</del></p>");
+        check("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>");
+        check("3. a", "<ol start=\"3\">\n<li>a</li>\n</ol>");
+        check("```rust\nfn main() {}\n```", "<pre><code>fn main() {}\n</code></pre>");
+        check(
+            "| a | b |\n|---|--:|\n| 1 | 2 |",
+            "<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>\n<tr><td>1</td><td>2</td></tr>\n</tbody></table>",
+        );
+    }
+
+    #[test]
+    fn headings_leave_the_first_two_levels_to_the_page() {
+        check("# a", "<h3>a</h3>");
+        check("### a", "<h5>a</h5>");
+        check("###### a", "<h6>a</h6>");
+    }
+
+    #[test]
+    fn raw_html_is_shown_and_not_run() {
+        check("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;");
+        check("a <img src=x onerror=alert(1)> b", "<p>a &lt;img src=x onerror=alert(1)&gt; b</p>");
+        check("<p style=\"position:fixed\">a</p>", "&lt;p style=\"position:fixed\"&gt;a&lt;/p&gt;");
+        check("`<script>alert(1)</script>`", "<p><code>&lt;script&gt;alert(1)&lt;/script&gt;</code></p>");
+        check("<scr<script>ipt>alert(1)", "<p>&lt;scr&lt;script&gt;ipt&gt;alert(1)</p>");
+    }
+
+    #[test]
+    fn links_open_nothing_but_the_web_and_mail() {
+        check(
+            "[a](https://example.com/?a=1&b=2)",
+            "<p><a href=\"https://example.com/?a=1&amp;b=2\" rel=\"noopener noreferrer nofollow\">a</a></p>",
+        );
+        for target in [
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            "java&#10;script:alert(1)",
+            "&#x6A;avascript:alert(1)",
+            "data:text/html;base64,PHNjcmlwdD4=",
+            "vbscript:x",
+            "file:///etc/passwd",
+            "//evil.example/",
+            "/sign-out",
+        ] {
+            let html = to_html(&format!("[a](<{target}>)"));
+            assert!(!html.contains("href"), "{target} became {html}");
+        }
+        check("<javascript:alert(1)>", "<p><a rel=\"noopener noreferrer nofollow\">javascript:alert(1)</a></p>");
+    }
+
+    #[test]
+    fn images_are_their_description_and_fetch_nothing() {
+        check("![a chart](https://tracker.example/pixel.png)", "<p>a chart</p>");
+        check("[![a](https://tracker.example/x.png)](javascript:alert(1))", "<p><a rel=\"noopener noreferrer nofollow\">a</a></p>");
+        check("![a\" onerror=\"alert(1)](x)", "<p>a\" onerror=\"alert(1)</p>");
+    }
+
+    #[test]
+    fn an_attribute_cannot_be_smuggled_into_a_title_or_a_fence() {
+        let html = to_html("[a](https://example.com \"x\\\" onmouseover=\\\"alert(1)\")");
+        assert!(html.contains("title=\"x&quot; onmouseover=&quot;alert(1)\""), "{html}");
+        check("```\" onclick=\"alert(1)\na\n```", "<pre><code>a\n</code></pre>");
+    }
+
+    #[test]
+    fn deep_nesting_ends() {
+        let html = to_html(&format!("{}deep", "> ".repeat(2_000)));
+        assert!(html.contains("deep"));
+    }
+}

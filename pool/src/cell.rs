@@ -1,0 +1,197 @@
+//! One project's quota for one model.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::{
+    policy::{Doubling, Policy},
+    record::RestCause,
+    rest::{Gate, Rest, Serial},
+    snapshot::CellState,
+    time::Timestamp,
+};
+
+/// A key refused on this model without detail, while the project's other keys may go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyRest {
+    pub(crate) key: u32,
+    pub(crate) rest: Rest,
+}
+
+/// The provider's day as seen by an outcome that names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DayContext {
+    pub(crate) now: Timestamp,
+    /// End of the day the call began in.
+    pub(crate) reset_of_call: Timestamp,
+    /// End of the day it is now.
+    pub(crate) reset: Timestamp,
+    /// Spreads returns after a reset.
+    pub(crate) jitter: Duration,
+    /// Waits where the reset has passed and the day is still said to be used up.
+    pub(crate) again: Doubling,
+}
+
+/// What is known of the cell's quota beside its [`Usage`](crate::usage::Usage).
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(crate) project: u32,
+    pub(crate) cause: RestCause,
+    pub(crate) rest: Rest,
+    /// The reset that the last exhaustion waits or waited for; forgotten at the next success.
+    pub(crate) spent_until_reset: Option<Timestamp>,
+    pub(crate) day_retries: u8,
+    pub(crate) key_rests: Vec<KeyRest>,
+}
+
+impl Cell {
+    pub(crate) const fn new(project: u32) -> Self {
+        Self {
+            project,
+            cause: RestCause::Cooling,
+            rest: Rest::new(),
+            spent_until_reset: None,
+            day_retries: 0,
+            key_rests: Vec::new(),
+        }
+    }
+
+    pub(crate) fn settle(&mut self, now: Timestamp) -> Gate {
+        for resting in &mut self.key_rests {
+            resting.rest.settle(now);
+        }
+        self.rest.settle(now)
+    }
+
+    /// Nothing rests or waits for a trial.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.rest.is_open() && self.key_rests.is_empty()
+    }
+
+    pub(crate) fn key_gate(&self, key: u32, now: Timestamp) -> Gate {
+        self.key_rests
+            .iter()
+            .find(|resting| resting.key == key)
+            .map_or(Gate::Open, |resting| resting.rest.gate(now))
+    }
+
+    /// As one key sees it.
+    pub(crate) fn state(&self, key: u32, now: Timestamp) -> CellState {
+        match (self.rest.gate(now), self.key_gate(key, now)) {
+            (Gate::Closed { until }, _) => match self.cause {
+                RestCause::Cooling => CellState::Cooling { until },
+                RestCause::Exhausted => CellState::Exhausted { until },
+                RestCause::NotEntitled => CellState::NotEntitled { until },
+            },
+            (_, Gate::Closed { until }) => CellState::Cooling { until },
+            (Gate::Busy { .. }, _) | (_, Gate::Busy { .. }) => CellState::Busy,
+            (Gate::Trial, _) | (_, Gate::Trial) => CellState::Trial,
+            (Gate::Open, Gate::Open) => CellState::Ready,
+        }
+    }
+
+    pub(crate) fn key_rest_mut(&mut self, key: u32) -> Option<&mut Rest> {
+        self.key_rests
+            .iter_mut()
+            .find(|resting| resting.key == key)
+            .map(|resting| &mut resting.rest)
+    }
+
+    /// The later deadline wins, and brings its cause.
+    pub(crate) fn rest(&mut self, cause: RestCause, until: Timestamp, newest_call: Serial) -> bool {
+        let decided = self.rest.rest(until, newest_call);
+        if decided {
+            self.cause = cause;
+        }
+        decided
+    }
+
+    /// A key was refused without detail. Returns the end of its rest.
+    pub(crate) fn rest_key(
+        &mut self,
+        key: u32,
+        call: Serial,
+        newest_call: Serial,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Timestamp {
+        if self.key_rest_mut(key).is_none() {
+            self.key_rests.push(KeyRest {
+                key,
+                rest: Rest::default(),
+            });
+        }
+        let Some(rest) = self.key_rest_mut(key) else { return now };
+        let earlier = usize::from(rest.grow(call)).min(policy.bare_429.len().saturating_sub(1));
+        let until = now.plus(policy.bare_429.get(earlier).copied().unwrap_or_default());
+        rest.rest(until, newest_call);
+        rest.resting_until().unwrap_or(until)
+    }
+
+    /// It was the provider, not the key. True if that changed anything.
+    pub(crate) fn forgive_key(&mut self, key: u32) -> bool {
+        let before = self.key_rests.len();
+        self.key_rests.retain(|resting| resting.key != key);
+        before != self.key_rests.len()
+    }
+
+    /// The day's quota is used up.
+    pub(crate) fn exhaust(&mut self, day: DayContext, call: Serial, newest_call: Serial) -> bool {
+        let late = self.rest.is_late(call);
+        // A call that began yesterday tells of yesterday's quota, whenever its answer comes.
+        let over = self
+            .spent_until_reset
+            .or_else(|| (day.reset_of_call <= day.now).then_some(day.reset_of_call));
+        let until = if let Some(over) = over.filter(|over| *over <= day.now) {
+            // The reset has passed and the provider still says "day": it may be slow, so the answer is not "tomorrow".
+            self.spent_until_reset = Some(over);
+            if !late || self.day_retries == 0 {
+                self.day_retries = self.day_retries.saturating_add(1);
+            }
+            day.now.plus(day.again.wait(self.day_retries.saturating_sub(1)))
+        } else {
+            self.spent_until_reset = Some(day.reset);
+            self.day_retries = 0;
+            day.reset.plus(day.jitter)
+        };
+        self.rest(RestCause::Exhausted, until, newest_call)
+    }
+
+    /// An answer came. True if that ended a rest worth storing.
+    pub(crate) fn succeed(&mut self, call: Serial) -> bool {
+        if self.rest.is_late(call) {
+            return false;
+        }
+        let spent = self.spent_until_reset.take().is_some();
+        self.day_retries = 0;
+        self.rest.succeed(call) || spent
+    }
+
+    /// The key was answered: its own rest is over. True if there was one.
+    pub(crate) fn succeed_key(&mut self, key: u32, call: Serial) -> bool {
+        if self.key_rests.is_empty() {
+            return false;
+        }
+        let cleared = self.key_rest_mut(key).is_some_and(|rest| rest.succeed(call));
+        cleared && self.forgive_key(key)
+    }
+
+    /// A person's reset. True if there was anything to clear.
+    pub(crate) const fn reinstate(&mut self) -> bool {
+        let rested = !self.rest.is_open() || self.spent_until_reset.is_some();
+        self.rest.clear();
+        self.spent_until_reset = None;
+        self.day_retries = 0;
+        rested
+    }
+
+    /// Takes over what is known of a project that was merged into this one.
+    pub(crate) fn adopt(&mut self, other: &Self, newest_call: Serial) {
+        if let Some(until) = other.rest.resting_until()
+            && self.rest(other.cause, until, newest_call)
+        {
+            self.spent_until_reset = other.spent_until_reset;
+            self.day_retries = other.day_retries;
+        }
+    }
+}

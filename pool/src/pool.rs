@@ -1,0 +1,242 @@
+//! The pool itself: what it holds, and how a change reaches the lists that choosing reads.
+
+mod acquire;
+mod keys;
+mod probes;
+mod report;
+mod storage;
+mod view;
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::{String, ToString as _},
+    vec::Vec,
+};
+use core::{fmt, time::Duration};
+
+use crate::{
+    breaker::Storm,
+    journey::Journey,
+    key::{KeyId, ProjectId, Tier},
+    model::{ModelId, TooManyModels},
+    policy::Policy,
+    quota::Limits,
+    rest::Serial,
+    roster::Roster,
+    selection::{Current, Strategy},
+    table::Table,
+    time::Timestamp,
+};
+use probes::Target;
+
+/// What a person resets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything the pool holds against any key.
+    All,
+    /// One key, its project and its billing account, for every model.
+    Key(KeyId),
+    /// One project's quota for one model.
+    Cell {
+        /// Subject.
+        project: ProjectId,
+        /// Subject.
+        model: ModelId,
+    },
+}
+
+/// The pool has no such key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownKey(pub KeyId);
+
+impl fmt::Display for UnknownKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the pool has no key {}", self.0)
+    }
+}
+
+impl core::error::Error for UnknownKey {}
+
+/// A provider's day is at most 25 hours long. An end further away dates from a clock that has stepped back since.
+const DAY_LONGEST: Duration = Duration::from_hours(26);
+
+/// The keys of one provider and what is known of each.
+#[derive(Debug)]
+pub struct KeyPool {
+    policy: Policy,
+    strategy: Strategy,
+    next_reset: fn(Timestamp) -> Timestamp,
+    /// End of the provider's running day.
+    day_end: Timestamp,
+    /// The newest call.
+    serial: Serial,
+    /// Counts changes that may move a key from one count to another.
+    revision: u64,
+    roster: Roster,
+    tables: Vec<Table>,
+    models: BTreeMap<String, ModelId>,
+    /// When free calls are due. Entries that no longer fit their target are stale and skipped.
+    probes: BTreeSet<(Timestamp, Target)>,
+    provider: Storm,
+    current: Option<Current>,
+    region_refused_since: Option<Timestamp>,
+}
+
+/// How far a change of a call's model or account reaches: what must be looked at again. Faults of keys and projects
+/// look after themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    Nothing,
+    /// This project on one model.
+    Cell(u32),
+    /// Every project of this account on every model.
+    Account(u32),
+}
+
+impl KeyPool {
+    /// A pool without keys. `next_reset` gives the first instant of the provider's next day after its argument.
+    #[must_use]
+    pub const fn new(policy: Policy, strategy: Strategy, next_reset: fn(Timestamp) -> Timestamp) -> Self {
+        Self {
+            policy,
+            strategy,
+            next_reset,
+            day_end: Timestamp::from_millis(0),
+            serial: 0,
+            revision: 0,
+            roster: Roster::new(),
+            tables: Vec::new(),
+            models: BTreeMap::new(),
+            probes: BTreeSet::new(),
+            provider: Storm::new(),
+            current: None,
+            region_refused_since: None,
+        }
+    }
+
+    /// How keys are chosen.
+    #[must_use]
+    pub const fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// Changes how keys are chosen.
+    pub fn set_strategy(&mut self, strategy: Strategy) {
+        self.strategy = strategy;
+        for table in &mut self.tables {
+            table.set_ordered(strategy.is_ordered());
+        }
+    }
+
+    /// The rules in numbers.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// A request that has tried nothing yet.
+    #[must_use]
+    pub const fn journey(&self) -> Journey {
+        Journey::new(&self.policy)
+    }
+
+    /// The id of a model name, learned on first use.
+    ///
+    /// # Errors
+    /// [`TooManyModels`] when the name is new and the policy's bound is reached.
+    pub fn model(&mut self, name: &str) -> Result<ModelId, TooManyModels> {
+        if let Some(&model) = self.models.get(name) {
+            return Ok(model);
+        }
+        let models_max = self.policy.models_max;
+        let index = u32::try_from(self.tables.len()).map_err(|_| TooManyModels { models_max })?;
+        if self.tables.len() >= models_max {
+            return Err(TooManyModels { models_max });
+        }
+        let model = ModelId(index);
+        self.models.insert(name.to_string(), model);
+        let mut table = Table::new(name.to_string(), self.strategy.is_ordered());
+        // Gates are read at their true instant by `wake`: at the epoch every rest still lies ahead.
+        for project in 0..self.roster.projects.end() {
+            table.refresh(project, &mut self.roster, Timestamp::from_millis(0));
+        }
+        self.tables.push(table);
+        Ok(model)
+    }
+
+    /// The name of a model; empty for an id of another pool.
+    #[must_use]
+    pub fn model_name(&self, model: ModelId) -> &str {
+        self.tables.get(model.index()).map_or("", |table| table.name.as_str())
+    }
+
+    /// Configured limits of a model and tier. Limits learned from answers go before them.
+    pub fn set_limits(&mut self, model: ModelId, tier: Tier, limits: Limits) {
+        if let Some(table) = self.tables.get_mut(model.index()) {
+            table.configure(tier, limits);
+        }
+    }
+
+    /// Moves the key that `sticky` stays on.
+    ///
+    /// # Errors
+    /// [`UnknownKey`] when the pool has no such key.
+    pub fn switch_to(&mut self, key: KeyId) -> Result<(), UnknownKey> {
+        let entry = self
+            .roster
+            .key_slot(key)
+            .and_then(|slot| self.roster.keys.get(slot))
+            .ok_or(UnknownKey(key))?;
+        self.current = Some(Current {
+            key,
+            number: entry.key.number,
+        });
+        Ok(())
+    }
+
+    /// Keeps the end of the provider's day. The calendar is asked once a day, not once a call.
+    fn tick(&mut self, now: Timestamp) {
+        self.day_end = self.day_end_at(now);
+    }
+
+    fn day_end_at(&self, now: Timestamp) -> Timestamp {
+        let known = now < self.day_end && self.day_end.since(now) <= DAY_LONGEST;
+        if known { self.day_end } else { (self.next_reset)(now) }
+    }
+
+    fn refresh(&mut self, reach: Reach, model: ModelId, now: Timestamp) {
+        match reach {
+            Reach::Nothing => {}
+            Reach::Cell(project) => {
+                self.revision += 1;
+                if let Some(table) = self.tables.get_mut(model.index()) {
+                    table.refresh(project, &mut self.roster, now);
+                }
+            }
+            Reach::Account(account) => self.refresh_account(account, now),
+        }
+    }
+
+    fn refresh_project(&mut self, project: u32, now: Timestamp) {
+        self.revision += 1;
+        for table in &mut self.tables {
+            table.refresh(project, &mut self.roster, now);
+        }
+    }
+
+    fn refresh_account(&mut self, account: u32, now: Timestamp) {
+        let Some(entry) = self.roster.accounts.get(account) else {
+            return;
+        };
+        let projects: Vec<u32> = entry.projects.iter().copied().collect();
+        for project in projects {
+            self.refresh_project(project, now);
+        }
+    }
+
+    fn refresh_all(&mut self, now: Timestamp) {
+        for project in 0..self.roster.projects.end() {
+            self.refresh_project(project, now);
+        }
+    }
+}

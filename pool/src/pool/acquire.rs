@@ -1,0 +1,208 @@
+//! Leasing a key, or saying why not.
+
+use super::{KeyPool, Reach, view};
+use crate::{
+    lease::{Exhausted, Lease, LeaseFacts, Want},
+    model::ModelId,
+    rest::Gate,
+    selection::{Choice, Search},
+    snapshot::{Counts, Verdict},
+    table::{KeptCounts, Standing},
+    time::Timestamp,
+};
+
+impl KeyPool {
+    /// Leases the next key. `chance` is any random number; the same number chooses the same key.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when no key may be used now.
+    pub fn acquire(&mut self, want: &Want<'_>, now: Timestamp, chance: u64) -> Result<Lease, Exhausted> {
+        self.tick(now);
+        if want.journey.is_over() || !self.lets_pass(want.model, now) {
+            return Err(self.exhausted(want, now));
+        }
+        match self.choose(want, now, chance) {
+            Some(choice) => self.lease(choice, want, now).ok_or_else(|| self.exhausted(want, now)),
+            None => Err(self.exhausted(want, now)),
+        }
+    }
+
+    /// Wakes what is due and asks the gates that do not depend on the key.
+    fn lets_pass(&mut self, model: ModelId, now: Timestamp) -> bool {
+        let Some(table) = self.tables.get_mut(model.index()) else {
+            return false;
+        };
+        table.wake(&mut self.roster, now);
+        let gates = [
+            self.provider.rest.settle(now),
+            table.hidden.settle(now),
+            table.breaker.rest.settle(now),
+        ];
+        gates.iter().all(|gate| gate.passes_at() <= now)
+    }
+
+    fn choose(&mut self, want: &Want<'_>, now: Timestamp, chance: u64) -> Option<Choice> {
+        let search = self.search(want, now, chance)?;
+        let (choice, current) = search.choose(self.strategy, self.current)?;
+        self.current = current;
+        Some(choice)
+    }
+
+    fn search<'a>(&'a self, want: &'a Want<'a>, now: Timestamp, chance: u64) -> Option<Search<'a>> {
+        let table = self.tables.get(want.model.index())?;
+        Some(Search {
+            table,
+            roster: &self.roster,
+            want,
+            now,
+            day_end: self.day_end,
+            chance,
+            brief: true,
+        })
+    }
+
+    /// Makes the choice a lease: reserves, and begins the trials that are due.
+    fn lease(&mut self, choice: Choice, want: &Want<'_>, now: Timestamp) -> Option<Lease> {
+        let lost_at = now.plus(self.policy.trial_lost_after);
+        let born = self.serial;
+        let serial = born + 1;
+        let table = self.tables.get_mut(want.model.index())?;
+        let key = self.roster.keys.get_mut(choice.key)?;
+        let project = self.roster.projects.get(choice.spot.project)?;
+        let account = self.roster.accounts.get_mut(project.account)?;
+        let cell_slot = table.cell_or_new(choice.spot.project, born);
+        let cell = table.cells.get_mut(cell_slot)?;
+        self.serial = serial;
+        key.requests += 1;
+        cell.usage.reserve(want.tokens);
+
+        let mut begin = |rest: &mut crate::rest::Rest| {
+            let due = rest.gate(now) == Gate::Trial;
+            if due {
+                rest.begin_trial(serial, lost_at);
+            }
+            due
+        };
+        let shared = begin(&mut self.provider.rest) | begin(&mut table.hidden) | begin(&mut table.breaker.rest);
+        let of_account = begin(&mut account.spend);
+        let of_cell = begin(&mut cell.rest) | cell.key_rest_mut(choice.key).is_some_and(&mut begin);
+
+        let facts = LeaseFacts {
+            key: key.key.id,
+            number: key.key.number,
+            project: project.id,
+            account: account.id,
+            tier: key.key.tier,
+            model: want.model,
+            tokens: want.tokens,
+            issued_at: now,
+            trial: shared || of_account || of_cell,
+        };
+        let lease = Lease {
+            facts,
+            serial,
+            key_slot: choice.key,
+            project_slot: choice.spot.project,
+            account_slot: project.account,
+            cell: cell_slot,
+        };
+        let reach = match (of_account, of_cell) {
+            (true, _) => Reach::Account(lease.account_slot),
+            (false, true) => Reach::Cell(lease.project_slot),
+            (false, false) => Reach::Nothing,
+        };
+        self.refresh(reach, want.model, now);
+        Some(lease)
+    }
+
+    fn exhausted(&mut self, want: &Want<'_>, now: Timestamp) -> Exhausted {
+        let counts = self.kept_counts(want.model, now);
+        let verdict = match view::judge(&counts, self.refuses(want.model, now)) {
+            // Usable keys are left, but none for this request.
+            Verdict::Serving => Verdict::Mixed,
+            verdict @ (Verdict::NoKeys
+            | Verdict::AllInvalid
+            | Verdict::AllSpent
+            | Verdict::PartlySpent
+            | Verdict::ProviderDown
+            | Verdict::Mixed) => verdict,
+        };
+        Exhausted {
+            verdict,
+            counts,
+            retry_at: self.retry_at(want, &counts, now),
+        }
+    }
+
+    /// Counting looks at every key. A pool that refuses is asked again and again, so the counts are kept until
+    /// something changes, or a second has passed.
+    fn kept_counts(&mut self, model: ModelId, now: Timestamp) -> Counts {
+        let revision = self.revision;
+        if let Some(kept) = self.tables.get(model.index()).and_then(|table| table.kept)
+            && kept.revision == revision
+            && kept.from <= now
+            && now < kept.until
+        {
+            return kept.counts;
+        }
+        let counts = self.counts(Some(model), now);
+        if let Some(table) = self.tables.get_mut(model.index()) {
+            let due = table.due().first().map_or(Timestamp::MAX, |&(at, _)| at);
+            let until = due.min(now.plus(core::time::Duration::from_secs(1)));
+            table.kept = Some(KeptCounts {
+                revision,
+                from: now,
+                until,
+                counts,
+            });
+        }
+        counts
+    }
+
+    fn retry_at(&self, want: &Want<'_>, counts: &Counts, now: Timestamp) -> Option<Timestamp> {
+        if want.journey.is_over() {
+            return None;
+        }
+        let table = self.tables.get(want.model.index())?;
+        let busy_until = now.plus(self.policy.busy_retry);
+        let gates = [
+            self.provider.rest.gate(now),
+            table.hidden.gate(now),
+            table.breaker.rest.gate(now),
+        ];
+        let passes_at = |gate: &Gate| match gate {
+            Gate::Busy { .. } => busy_until,
+            Gate::Open | Gate::Trial | Gate::Closed { .. } => gate.passes_at(),
+        };
+        let gates_at = gates.iter().map(passes_at).max().unwrap_or(now);
+        let busy = (counts.busy > 0).then_some(busy_until);
+        let resting = self.soonest_project(want, now);
+        let keys_at = busy.into_iter().chain(resting).min()?;
+        Some(gates_at.max(keys_at).max(now))
+    }
+
+    /// When the first project that this request may still use can serve: now, if only a gate stands before it.
+    fn soonest_project(&self, want: &Want<'_>, now: Timestamp) -> Option<Timestamp> {
+        let search = Search {
+            brief: false,
+            ..self.search(want, now, 0)?
+        };
+        // A wait ends the preference for a key.
+        if search.choose(crate::selection::Strategy::Headroom, None).is_some() {
+            return Some(now);
+        }
+        if let Some(owner) = want.owner {
+            let project = self.roster.project_slot(owner)?;
+            return match search.table.standing(project) {
+                Standing::Later(at) if search.would_allow(project) => Some(at),
+                Standing::Later(_) | Standing::Never | Standing::Ready { .. } => None,
+            };
+        }
+        search
+            .table
+            .due()
+            .iter()
+            .find(|(_, project)| search.would_allow(*project))
+            .map(|&(at, _)| at)
+    }
+}

@@ -1,0 +1,245 @@
+//! The pool as others see it.
+
+use alloc::{string::ToString as _, vec::Vec};
+
+use super::KeyPool;
+use crate::{
+    key::{KeyState, Tier},
+    model::ModelId,
+    rest::Gate,
+    roster::KeyEntry,
+    snapshot::{CellState, CellView, Counts, KeyView, ModelView, Snapshot, Verdict},
+    table::Table,
+    time::Timestamp,
+};
+
+impl KeyPool {
+    /// The soonest instant at which anything changes by time alone. Sleep until then; looking earlier is harmless.
+    #[must_use]
+    pub fn next_ready(&self, now: Timestamp) -> Option<Timestamp> {
+        let just_after = now.plus(core::time::Duration::from_millis(1));
+        let cells = self
+            .tables
+            .iter()
+            .filter_map(|table| table.due().range((just_after, 0)..).next().map(|&(at, _)| at));
+        let gates = self
+            .tables
+            .iter()
+            .flat_map(|table| [table.hidden.gate(now), table.breaker.rest.gate(now)]);
+        let gates = gates
+            .chain([self.provider.rest.gate(now)])
+            .map(Gate::passes_at)
+            .filter(|at| *at > now);
+        cells.chain(gates).chain(self.next_probe(now)).min()
+    }
+
+    /// The state of the keys for one model, or over all models in use.
+    #[must_use]
+    pub fn verdict(&self, model: Option<ModelId>, now: Timestamp) -> (Verdict, Counts) {
+        let counts = self.counts(model, now);
+        let refused = match model {
+            Some(model) => self.refuses(model, now),
+            None => self.refuses_all(now),
+        };
+        (judge(&counts, refused), counts)
+    }
+
+    pub(super) fn refuses(&self, model: ModelId, now: Timestamp) -> bool {
+        is_shut(self.provider.rest.gate(now))
+            || self
+                .tables
+                .get(model.index())
+                .is_none_or(|table| is_refused(table, now))
+    }
+
+    fn refuses_all(&self, now: Timestamp) -> bool {
+        let mut in_use = self.tables.iter().filter(|table| table.in_use).peekable();
+        let known = in_use.peek().is_some();
+        is_shut(self.provider.rest.gate(now)) || (known && in_use.all(|table| is_refused(table, now)))
+    }
+
+    pub(super) fn counts(&self, model: Option<ModelId>, now: Timestamp) -> Counts {
+        let tables: Vec<&Table> = match model {
+            Some(model) => self.tables.get(model.index()).into_iter().collect(),
+            None => self.tables.iter().filter(|table| table.in_use).collect(),
+        };
+        let mut counts = Counts::default();
+        for (slot, key) in self.roster.keys.iter() {
+            counts.total += 1;
+            *self.count_for(slot, key, &tables, &mut counts, now) += 1;
+        }
+        counts
+    }
+
+    fn count_for<'a>(
+        &self,
+        slot: u32,
+        key: &KeyEntry,
+        tables: &[&Table],
+        counts: &'a mut Counts,
+        now: Timestamp,
+    ) -> &'a mut u32 {
+        let state = self.roster.state(key, now);
+        match state {
+            KeyState::Disabled => &mut counts.disabled,
+            KeyState::Revoked => &mut counts.revoked,
+            KeyState::Invalid { .. } => &mut counts.invalid,
+            KeyState::NeedsSetup { .. } => &mut counts.needs_setup,
+            KeyState::Suspect { .. } => &mut counts.suspect,
+            KeyState::NoCredit { .. } => &mut counts.no_credit,
+            KeyState::SpendLimited { .. } | KeyState::Ready => {
+                let best = tables
+                    .iter()
+                    .map(|table| self.cell_state(slot, key, table, now))
+                    .min_by_key(|state| rank(*state));
+                let limited = matches!(state, KeyState::SpendLimited { .. });
+                match best.unwrap_or(CellState::Ready) {
+                    CellState::Exhausted { .. } => &mut counts.spent,
+                    CellState::NotEntitled { .. } => &mut counts.not_entitled,
+                    CellState::Cooling { .. } => &mut counts.cooling,
+                    CellState::Ready | CellState::Trial | CellState::Busy if limited => &mut counts.cooling,
+                    CellState::Busy => &mut counts.busy,
+                    CellState::Ready | CellState::Trial => &mut counts.available,
+                }
+            }
+        }
+    }
+
+    /// The key's sight of the model; a trial of its account is a trial of all its cells.
+    fn cell_state(&self, slot: u32, key: &KeyEntry, table: &Table, now: Timestamp) -> CellState {
+        let state = table
+            .cell_of(key.project)
+            .map_or(CellState::Ready, |cell| cell.state(slot, now));
+        let account = self
+            .roster
+            .projects
+            .get(key.project)
+            .and_then(|project| self.roster.accounts.get(project.account));
+        let gate = account.map_or(Gate::Open, |account| account.spend.gate(now));
+        match (state, gate) {
+            (CellState::Ready | CellState::Trial, Gate::Busy { .. }) => CellState::Busy,
+            (CellState::Ready, Gate::Trial) => CellState::Trial,
+            (
+                CellState::Ready
+                | CellState::Trial
+                | CellState::Busy
+                | CellState::Cooling { .. }
+                | CellState::Exhausted { .. }
+                | CellState::NotEntitled { .. },
+                Gate::Open | Gate::Trial | Gate::Busy { .. } | Gate::Closed { .. },
+            ) => state,
+        }
+    }
+
+    /// Everything there is to see.
+    #[must_use]
+    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let mut keys: Vec<KeyView> = self
+            .roster
+            .keys
+            .iter()
+            .map(|(slot, key)| self.key_view(slot, key, now))
+            .collect();
+        keys.sort_by_key(|view| (view.key.number, view.key.id));
+        let (verdict, counts) = self.verdict(None, now);
+        Snapshot {
+            keys,
+            models: self.tables.iter().map(|table| model_view(table, now)).collect(),
+            strategy: self.strategy,
+            current: self
+                .current
+                .map(|current| current.key)
+                .filter(|key| self.roster.key_slot(*key).is_some()),
+            verdict,
+            counts,
+            provider: self.provider.rest.gate(now).view(),
+            region_refused_since: self.region_refused_since,
+            next_reset: self.day_end_at(now),
+        }
+    }
+
+    fn key_view(&self, slot: u32, key: &KeyEntry, now: Timestamp) -> KeyView {
+        KeyView {
+            key: key.key.clone(),
+            state: self.roster.state(key, now),
+            cells: self
+                .tables
+                .iter()
+                .filter_map(|table| self.cell_view(slot, key, table, now))
+                .collect(),
+            requests: key.requests,
+            successes: key.successes,
+            failures: key.failures,
+            last_success: key.last_success,
+        }
+    }
+
+    fn cell_view(&self, slot: u32, key: &KeyEntry, table: &Table, now: Timestamp) -> Option<CellView> {
+        let cell = table.cell_of(key.project)?;
+        let tier: Tier = key.key.tier;
+        let limits = cell.learned.or(table.configured(tier));
+        let used = cell.usage.used(now, self.day_end_at(now));
+        Some(CellView {
+            model: table.name.to_string(),
+            state: self.cell_state(slot, key, table, now),
+            in_flight: cell.usage.in_flight,
+            used,
+            limits,
+            headroom_ppm: cell.usage.headroom_ppm(&limits, &used),
+            success_permille: cell.success_permille,
+            last_success: cell.last_success,
+        })
+    }
+}
+
+const fn is_shut(gate: Gate) -> bool {
+    match gate {
+        Gate::Open | Gate::Trial => false,
+        Gate::Busy { .. } | Gate::Closed { .. } => true,
+    }
+}
+
+fn is_refused(table: &Table, now: Timestamp) -> bool {
+    is_shut(table.hidden.gate(now)) || is_shut(table.breaker.rest.gate(now))
+}
+
+/// The better a state, the smaller.
+const fn rank(state: CellState) -> u8 {
+    match state {
+        CellState::Ready | CellState::Trial => 0,
+        CellState::Busy => 1,
+        CellState::Cooling { .. } => 2,
+        CellState::Exhausted { .. } => 3,
+        CellState::NotEntitled { .. } => 4,
+    }
+}
+
+fn model_view(table: &Table, now: Timestamp) -> ModelView {
+    ModelView {
+        model: table.name.clone(),
+        hidden: table.hidden.gate(now).view(),
+        breaker: table.breaker.rest.gate(now).view(),
+        empty_answers: table.empty_answers,
+    }
+}
+
+/// `refused`: the model or the provider is refused whatever the key.
+pub(super) const fn judge(counts: &Counts, refused: bool) -> Verdict {
+    let dead = counts.invalid + counts.revoked + counts.disabled;
+    let beside_spent = counts.not_entitled + counts.disabled;
+    if counts.total == 0 {
+        Verdict::NoKeys
+    } else if dead == counts.total {
+        Verdict::AllInvalid
+    } else if counts.spent > 0 && counts.spent + beside_spent == counts.total {
+        Verdict::AllSpent
+    } else if refused {
+        Verdict::ProviderDown
+    } else if counts.available > 0 {
+        Verdict::Serving
+    } else if counts.spent > 0 {
+        Verdict::PartlySpent
+    } else {
+        Verdict::Mixed
+    }
+}

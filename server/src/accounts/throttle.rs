@@ -1,0 +1,177 @@
+//! Limits on guessing passwords, without locking anybody out of their own account.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use app::error::{AppError, ErrorCode};
+use pool::Timestamp;
+
+use super::email::Email;
+
+const WINDOW: Duration = Duration::from_secs(15 * 60);
+/// For one account from one address: a stranger elsewhere does not use up the owner's tries.
+const ACCOUNT_TRIES_MAX: u32 = 10;
+/// From one address, whatever the account.
+const ADDRESS_TRIES_MAX: u32 = 100;
+/// Windows remembered. When it is full the oldest goes: forgetting one is better than growing without end.
+const WINDOWS_MAX: usize = 50_000;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    Address(IpAddr),
+    Account(Email, IpAddr),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    began: Timestamp,
+    tries: u32,
+}
+
+#[derive(Default)]
+pub(super) struct Throttle {
+    windows: Mutex<BTreeMap<Scope, Window>>,
+}
+
+impl Throttle {
+    /// Takes one try, before it is known how it ends: tries side by side count too.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` with the time to wait.
+    pub(super) fn take(&self, email: Option<&Email>, from: IpAddr, now: Timestamp) -> Result<(), AppError> {
+        let from = network(from);
+        let account = email.map(|email| (Scope::Account(email.clone(), from), ACCOUNT_TRIES_MAX));
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        for (scope, tries_max) in [Some((Scope::Address(from), ADDRESS_TRIES_MAX)), account].into_iter().flatten() {
+            make_room(&mut windows, now);
+            let window = windows.entry(scope).or_insert(Window { began: now, tries: 0 });
+            // The clock may have stepped back: a window from the future must not last longer than a window.
+            if now.since(window.began) >= WINDOW || window.began > now {
+                *window = Window { began: now, tries: 0 };
+            }
+            if window.tries >= tries_max {
+                return Err(too_many(window.began.plus(WINDOW).since(now)));
+            }
+            window.tries += 1;
+        }
+        Ok(())
+    }
+
+    /// The right password came: earlier mistakes of this person do not count any more.
+    pub(super) fn forgive(&self, email: &Email, from: IpAddr) {
+        let scope = Scope::Account(email.clone(), network(from));
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner).remove(&scope);
+    }
+}
+
+fn make_room(windows: &mut BTreeMap<Scope, Window>, now: Timestamp) {
+    if windows.len() < WINDOWS_MAX {
+        return;
+    }
+    windows.retain(|_, window| now.since(window.began) < WINDOW);
+    if windows.len() >= WINDOWS_MAX {
+        let mut began: Vec<Timestamp> = windows.values().map(|window| window.began).collect();
+        began.sort_unstable();
+        // A tenth at once, so that a flood does not pay for this at every try.
+        let cut = began.get(WINDOWS_MAX / 10).copied().unwrap_or(now);
+        windows.retain(|_, window| window.began > cut);
+    }
+}
+
+/// An IPv6 subscriber has a /64 of addresses to try from.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+fn too_many(wait: Duration) -> AppError {
+    let seconds = wait.as_secs().max(1);
+    let minutes = seconds.div_ceil(60);
+    let message = format!("Too many tries to sign in. Try again in {minutes} min.");
+    let mut error = AppError::new(ErrorCode::RateLimited, message);
+    error.retry_after_seconds = Some(seconds);
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn email(text: &str) -> Email {
+        Email::parse(text).expect("an address")
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn the_eleventh_try_on_an_account_waits_for_the_window_to_end() {
+        let throttle = Throttle::default();
+        let (ada, home) = (email("ada@example.com"), address("192.0.2.1"));
+        for _ in 0..10 {
+            throttle.take(Some(&ada), home, NOON).expect("within the limit");
+        }
+        let refused = throttle.take(Some(&ada), home, NOON.plus(Duration::from_secs(60))).expect_err("over the limit");
+        assert_eq!((refused.code, refused.retry_after_seconds), (ErrorCode::RateLimited, Some(14 * 60)));
+        throttle.take(Some(&ada), home, NOON.plus(WINDOW)).expect("a new window");
+    }
+
+    #[test]
+    fn guessing_from_elsewhere_does_not_lock_the_owner_out() {
+        let throttle = Throttle::default();
+        let ada = email("ada@example.com");
+        for _ in 0..20 {
+            let _ = throttle.take(Some(&ada), address("203.0.113.9"), NOON);
+        }
+        throttle.take(Some(&ada), address("192.0.2.1"), NOON).expect("another address");
+    }
+
+    #[test]
+    fn one_address_cannot_try_many_accounts() {
+        let throttle = Throttle::default();
+        for number in 0..100 {
+            throttle.take(Some(&email(&format!("user{number}@example.com"))), address("192.0.2.1"), NOON).expect("within the limit");
+        }
+        throttle.take(Some(&email("user100@example.com")), address("192.0.2.1"), NOON).expect_err("over the limit");
+        throttle.take(None, address("192.0.2.1"), NOON).expect_err("over the limit");
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_count_as_one() {
+        let throttle = Throttle::default();
+        let ada = email("ada@example.com");
+        for host in 0..10 {
+            throttle.take(Some(&ada), address(&format!("2001:db8::{host:x}")), NOON).expect("within the limit");
+        }
+        throttle.take(Some(&ada), address("2001:db8::ffff"), NOON).expect_err("the same network");
+        throttle.take(Some(&ada), address("2001:db8:0:1::1"), NOON).expect("another network");
+    }
+
+    #[test]
+    fn the_right_password_clears_earlier_mistakes() {
+        let throttle = Throttle::default();
+        let (ada, home) = (email("ada@example.com"), address("192.0.2.1"));
+        for _ in 0..10 {
+            throttle.take(Some(&ada), home, NOON).expect("within the limit");
+        }
+        throttle.forgive(&ada, home);
+        throttle.take(Some(&ada), home, NOON).expect("cleared");
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_does_not_lengthen_the_wait() {
+        let throttle = Throttle::default();
+        let (ada, home) = (email("ada@example.com"), address("192.0.2.1"));
+        for _ in 0..10 {
+            throttle.take(Some(&ada), home, NOON.plus(Duration::from_secs(86_400))).expect("within the limit");
+        }
+        throttle.take(Some(&ada), home, NOON).expect("a window from the future is void");
+    }
+}

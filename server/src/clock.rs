@@ -1,0 +1,99 @@
+//! The only clock, and the provider's midnight.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use pool::Timestamp;
+
+/// The zone in which Gemini's day quotas begin: <https://ai.google.dev/gemini-api/docs/rate-limits>.
+pub const PROVIDER_ZONE: &str = "America/Los_Angeles";
+
+/// Reads the time: the system's, or in tests one that is moved by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicU64>>);
+
+impl Clock {
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// Stands still until [`Clock::advance`] or [`Clock::set`].
+    pub fn by_hand(start: Timestamp) -> Self {
+        Self(Some(Arc::new(AtomicU64::new(start.as_millis()))))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.0.as_ref().map_or_else(system_now, |hand| Timestamp::from_millis(hand.load(Ordering::SeqCst)))
+    }
+
+    /// Moves a hand-moved clock; the system's clock is left alone.
+    pub fn advance(&self, by: Duration) {
+        self.set(self.now().plus(by));
+    }
+
+    pub fn set(&self, to: Timestamp) {
+        if let Some(hand) = &self.0 {
+            hand.store(to.as_millis(), Ordering::SeqCst);
+        }
+    }
+
+    pub fn is_by_hand(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+fn system_now() -> Timestamp {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// First instant of the next day in [`PROVIDER_ZONE`], days of 23 and 25 hours included.
+pub fn next_provider_midnight(now: Timestamp) -> Timestamp {
+    next_midnight(now).unwrap_or_else(|| now.plus(Duration::from_secs(24 * 3600)))
+}
+
+fn next_midnight(now: Timestamp) -> Option<Timestamp> {
+    let zone = TimeZone::get(PROVIDER_ZONE).ok()?;
+    let instant = jiff::Timestamp::from_millisecond(i64::try_from(now.as_millis()).ok()?).ok()?;
+    let midnight = instant.to_zoned_datetime(zone).tomorrow().ok()?.start_of_day().ok()?;
+    u64::try_from(midnight.timestamp().as_millisecond()).ok().map(Timestamp::from_millis)
+}
+
+/// RFC 3339 in UTC, to the millisecond.
+pub fn rfc3339(at: Timestamp) -> String {
+    i64::try_from(at.as_millis())
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map(|instant| format!("{instant:.3}"))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(now: &str, midnight: &str) {
+        let at = |text: &str| {
+            let instant: jiff::Timestamp = text.parse().expect("a timestamp");
+            Timestamp::from_millis(u64::try_from(instant.as_millisecond()).expect("after 1970"))
+        };
+        assert_eq!(rfc3339(next_provider_midnight(at(now))), rfc3339(at(midnight)), "from {now}");
+    }
+
+    #[test]
+    fn the_providers_midnight_is_the_next_day_in_los_angeles() {
+        check("2026-01-15T12:00:00Z", "2026-01-16T08:00:00Z");
+        check("2026-07-15T12:00:00Z", "2026-07-16T07:00:00Z");
+        check("2026-01-16T07:59:59.999Z", "2026-01-16T08:00:00Z");
+        check("2026-01-16T08:00:00Z", "2026-01-17T08:00:00Z");
+    }
+
+    #[test]
+    fn days_of_23_and_25_hours_end_at_their_own_midnight() {
+        check("2026-03-08T08:00:00Z", "2026-03-09T07:00:00Z");
+        check("2026-11-01T07:00:00Z", "2026-11-02T08:00:00Z");
+    }
+}

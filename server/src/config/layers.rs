@@ -1,0 +1,126 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use super::settings::{KEY_PREFIX, SETTINGS};
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Default,
+    File,
+    Environment,
+    /// The file that `NAME_FILE` names.
+    SecretFile,
+    Flag,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::File => "keypool.toml",
+            Self::Environment => "environment",
+            Self::SecretFile => "secret file",
+            Self::Flag => "flag",
+        })
+    }
+}
+
+/// Raw values, before any check. No `Debug`: they hold secrets.
+#[derive(Clone, Default)]
+pub struct Layers {
+    pub file: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
+    pub flags: BTreeMap<String, String>,
+    /// What was wrong with the sources themselves.
+    pub mistakes: Vec<String>,
+}
+
+impl Layers {
+    /// Reads `keypool.toml` (the one named, else the one here if there is one) and the environment.
+    pub fn read(config_file: Option<&Path>, flags: BTreeMap<String, String>) -> Self {
+        let mut layers = Self { environment: process_environment(), flags, ..Self::default() };
+        match config_file {
+            Some(path) => layers.read_file(path, true),
+            None => layers.read_file(Path::new("keypool.toml"), false),
+        }
+        layers
+    }
+
+    fn read_file(&mut self, path: &Path, required: bool) {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return,
+            Err(error) => {
+                self.mistakes.push(format!("{}: cannot be read ({})", path.display(), error.kind()));
+                return;
+            }
+        };
+        // A parse error's own text quotes the line, which may hold a secret.
+        let table: toml::Table = match text.parse() {
+            Ok(table) => table,
+            Err(_) => {
+                self.mistakes.push(format!("{}: is not valid TOML", path.display()));
+                return;
+            }
+        };
+        for (name, value) in table {
+            let value = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(flag) => flag.to_string(),
+                toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
+                    self.mistakes.push(format!("{name} in {}: must be a text, a whole number or true/false", path.display()));
+                    continue;
+                }
+            };
+            self.file.insert(name.to_ascii_uppercase(), value);
+        }
+    }
+
+    /// The value that wins, with its source. `NAME_FILE` is followed; an empty value counts as absent.
+    pub fn find(&self, name: &str) -> Option<(String, Source)> {
+        self.find_given(name).or_else(|| {
+            let setting = SETTINGS.iter().find(|setting| setting.name == name)?;
+            Some((setting.default?.to_owned(), Source::Default))
+        })
+    }
+
+    fn find_given(&self, name: &str) -> Option<(String, Source)> {
+        let given = [(&self.flags, Source::Flag), (&self.environment, Source::Environment), (&self.file, Source::File)];
+        let file_name = format!("{name}_FILE");
+        for (layer, source) in given {
+            if let Some(value) = layer.get(name).filter(|value| !value.trim().is_empty()) {
+                return Some((value.trim().to_owned(), source));
+            }
+            if let Some(path) = layer.get(&file_name).filter(|path| !path.trim().is_empty()) {
+                let text = std::fs::read_to_string(path.trim()).ok()?;
+                return Some((text.trim().to_owned(), Source::SecretFile));
+            }
+        }
+        None
+    }
+
+    /// Every name given anywhere, without `_FILE`.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        [&self.file, &self.environment, &self.flags].into_iter().flat_map(|layer| layer.keys().map(String::as_str))
+    }
+
+    /// Numbers n of the `GOOGLE_AI_API_KEY_n` given, ascending.
+    pub fn key_numbers(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = self
+            .names()
+            .filter_map(|name| name.strip_prefix(KEY_PREFIX))
+            .filter_map(|rest| rest.strip_suffix("_FILE").unwrap_or(rest).parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn process_environment() -> BTreeMap<String, String> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+}

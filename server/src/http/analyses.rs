@@ -1,0 +1,55 @@
+//! The caller's own history.
+
+use app::error::{AppError, ErrorCode};
+use app::types::{Analysis, AnalysisPage};
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::response::Html;
+use serde::Deserialize;
+
+use super::AppState;
+use super::answer::{Answer, Success};
+use super::guard::SignedIn;
+use crate::history;
+
+#[derive(Deserialize)]
+pub(super) struct PageQuery {
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+pub(super) async fn list(
+    State(state): State<AppState>,
+    Extension(signed_in): Extension<SignedIn>,
+    Query(query): Query<PageQuery>,
+) -> Answer<Success<AnalysisPage>> {
+    let limit = match query.limit.as_deref().map(str::parse) {
+        None => history::PAGE_SIZE,
+        Some(Ok(limit)) if (1..=history::PAGE_SIZE_MAX).contains(&limit) => limit,
+        Some(_) => return Err(AppError::new(ErrorCode::BadRequest, "limit must be a whole number from 1 to 100.").into()),
+    };
+    Ok(Success(history::page(state.store.as_ref(), &signed_in.user.id, query.cursor.as_deref(), limit).await?))
+}
+
+pub(super) async fn load(
+    State(state): State<AppState>,
+    Extension(signed_in): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Answer<Success<Analysis>> {
+    Ok(Success(history::load(state.store.as_ref(), &signed_in.user.id, &id).await?))
+}
+
+pub(super) async fn delete(State(state): State<AppState>, Extension(signed_in): Extension<SignedIn>, Path(id): Path<String>) -> Answer<Success<()>> {
+    history::delete(state.store.as_ref(), &signed_in.user.id, &id).await?;
+    Ok(Success(()))
+}
+
+/// The answer as sanitised HTML, for the page that has just streamed it as plain text.
+pub(super) async fn answer_fragment(
+    State(state): State<AppState>,
+    Extension(signed_in): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Answer<Html<String>> {
+    let analysis = history::load(state.store.as_ref(), &signed_in.user.id, &id).await?;
+    Ok(Html(app::markdown::to_html(&analysis.text)))
+}

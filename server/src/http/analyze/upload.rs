@@ -1,0 +1,140 @@
+//! An analysis as it is sent: JSON, or multipart with the same fields.
+
+use app::error::{AppError, ErrorCode};
+use app::types::{AnalyzeRequest, IMAGE_TYPES, Image};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Multipart};
+use axum::http::{HeaderMap, Request, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::http::body::{UPLOAD_BYTES_MAX, from_json, is_type, read as read_body};
+
+/// What came, and what was wrong with it: the fields are kept so that a form can show them again.
+pub(in crate::http) struct Upload {
+    pub request: AnalyzeRequest,
+    pub checked: Result<(), AppError>,
+}
+
+/// Reads and checks a request.
+///
+/// # Errors
+/// The caller's mistakes, each with what to do about it.
+pub(in crate::http) async fn read(headers: &HeaderMap, body: Body) -> Result<AnalyzeRequest, AppError> {
+    let Upload { request, checked } = read_any(headers, body).await?;
+    checked.map(|()| request)
+}
+
+/// As [`read`], but gives the fields back also when they are refused.
+///
+/// # Errors
+/// When not even the fields could be read.
+pub(in crate::http) async fn read_any(headers: &HeaderMap, body: Body) -> Result<Upload, AppError> {
+    let multipart = is_type(headers, "multipart/form-data");
+    if !multipart && !is_type(headers, "application/json") {
+        let message = "Send the request as JSON (Content-Type: application/json) or as multipart/form-data.";
+        return Err(AppError::new(ErrorCode::UnsupportedMediaType, message));
+    }
+    let bytes = read_body(body, UPLOAD_BYTES_MAX).await?;
+    let mut request = if multipart { from_multipart(headers, bytes).await? } else { from_json(&bytes)? };
+    let checked = request.check().and_then(|()| request.images.iter_mut().try_for_each(check_image));
+    Ok(Upload { request, checked })
+}
+
+async fn from_multipart(headers: &HeaderMap, bytes: Bytes) -> Result<AnalyzeRequest, AppError> {
+    let broken = || AppError::new(ErrorCode::BadRequest, "The form cannot be read: it is not well-formed multipart/form-data.");
+    let mut whole = Request::new(Body::from(bytes));
+    if let Some(content_type) = headers.get(header::CONTENT_TYPE) {
+        whole.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
+    }
+    let mut form = Multipart::from_request(whole, &()).await.map_err(|_| broken())?;
+    let mut request = AnalyzeRequest::default();
+    while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name == "images" {
+            let mime_type = field.content_type().unwrap_or_default().to_ascii_lowercase();
+            let file_name_given = field.file_name().is_some_and(|name| !name.is_empty());
+            let bytes = field.bytes().await.map_err(|_| broken())?;
+            // A browser sends an empty part for a file field that was left empty.
+            if !bytes.is_empty() || file_name_given {
+                request.images.push(Image { mime_type, data: STANDARD.encode(&bytes) });
+            }
+            continue;
+        }
+        let bytes = field.bytes().await.map_err(|_| broken())?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| AppError::new(ErrorCode::BadRequest, format!("The field {name:.40} is not UTF-8 text.")))?;
+        set(&mut request, &name, text)?;
+    }
+    Ok(request)
+}
+
+fn set(request: &mut AnalyzeRequest, name: &str, text: &str) -> Result<(), AppError> {
+    let given = Some(text.trim()).filter(|text| !text.is_empty());
+    let wrong = |must: &str| AppError::new(ErrorCode::BadRequest, format!("{name} must be {must}.")).field(name);
+    match name {
+        // Browsers send line ends of forms as CRLF.
+        "prompt" => request.prompt = text.replace("\r\n", "\n"),
+        "model" => request.model = given.map(str::to_owned),
+        "system" => request.system = given.map(|text| text.replace("\r\n", "\n")),
+        "temperature" => request.temperature = given.map(|text| text.parse().map_err(|_| wrong("a number from 0 to 2"))).transpose()?,
+        "maxOutputTokens" => {
+            request.max_output_tokens = given.map(|text| text.parse().map_err(|_| wrong("a whole number from 1 to 65536"))).transpose()?;
+        }
+        "maxRetries" => request.max_retries = given.map(|text| text.parse().map_err(|_| wrong("a whole number from 0 to 8"))).transpose()?,
+        "fresh" => request.fresh = given.map(|text| text.parse().map_err(|_| wrong("true or false"))).transpose()?,
+        _ => return Err(AppError::new(ErrorCode::BadRequest, format!("The form has a field that is not known: {name:.40}."))),
+    }
+    Ok(())
+}
+
+/// Bytes decide what an image is; a type that says otherwise is refused. Nothing is decoded beyond the first bytes.
+fn check_image(image: &mut Image) -> Result<(), AppError> {
+    let bytes = STANDARD
+        .decode(image.data.trim())
+        .map_err(|_| AppError::new(ErrorCode::BadRequest, "An image is not valid base64.").field("images"))?;
+    match sniff(&bytes) {
+        Some(found) if found == image.mime_type => Ok(()),
+        Some(found) => {
+            let message = format!("An image says it is {} but its content is {found}. Send it with its real type.", image.mime_type);
+            Err(AppError::new(ErrorCode::UnsupportedMediaType, message).field("images"))
+        }
+        None => {
+            let message = format!("A file says it is {} but its content is no image of a known type. Use PNG, JPEG, WebP, HEIC or HEIF.", image.mime_type);
+            Err(AppError::new(ErrorCode::UnsupportedMediaType, message).field("images"))
+        }
+    }
+}
+
+fn sniff(bytes: &[u8]) -> Option<&'static str> {
+    let [png, jpeg, webp, heic, heif] = IMAGE_TYPES;
+    match bytes {
+        [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some(png),
+        [0xff, 0xd8, 0xff, ..] => Some(jpeg),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(webp),
+        [_, _, _, _, b'f', b't', b'y', b'p', b'h', b'e', b'i' | b'v', b'c' | b'x' | b'm' | b's', ..] => Some(heic),
+        [_, _, _, _, b'f', b't', b'y', b'p', b'm', b'i' | b's', b'f', b'1', ..] => Some(heif),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_known_by_its_first_bytes() {
+        let table: [(&[u8], Option<&str>); 7] = [
+            (b"\x89PNG\r\n\x1a\n\0\0", Some("image/png")),
+            (b"\xff\xd8\xff\xe0", Some("image/jpeg")),
+            (b"RIFF\x01\x02\x03\x04WEBPVP8 ", Some("image/webp")),
+            (b"\0\0\0\x18ftypheic\0\0", Some("image/heic")),
+            (b"\0\0\0\x18ftypmif1\0\0", Some("image/heif")),
+            (b"<svg xmlns=", None),
+            (b"", None),
+        ];
+        for (bytes, expected) in table {
+            assert_eq!(sniff(bytes), expected, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Who may use a route. Settled before the body is read.
+
+use app::error::{AppError, ErrorCode};
+use app::types::{Role, User};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use tower_sessions::Session;
+
+use super::AppState;
+use super::answer::Failed;
+use crate::sessions;
+
+/// Declared beside each route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    Anyone,
+    User,
+    Viewer,
+    Admin,
+}
+
+impl Policy {
+    fn least(self) -> Option<Role> {
+        match self {
+            Self::Anyone => None,
+            Self::User => Some(Role::User),
+            Self::Viewer => Some(Role::Viewer),
+            Self::Admin => Some(Role::Admin),
+        }
+    }
+}
+
+/// The caller, in the request's extensions behind the guard.
+#[derive(Clone, Debug)]
+pub(super) struct SignedIn {
+    pub user: User,
+    /// `web` for the browser's cookie, `api` for a token.
+    pub surface: &'static str,
+}
+
+/// The caller where a route is open to anyone.
+#[derive(Clone, Debug)]
+pub(super) struct MaybeSignedIn(pub Option<SignedIn>);
+
+pub(super) async fn require(State((state, policy)): State<(AppState, Policy)>, session: Session, mut request: Request, next: Next) -> Response {
+    let signed_in = match identify(&state, request.headers(), &session).await {
+        Ok(signed_in) => signed_in,
+        // A stale token does not keep anybody from a route that is open to all.
+        Err(_) if policy == Policy::Anyone => None,
+        Err(error) => return Failed(error).into_response(),
+    };
+    match (policy.least(), &signed_in) {
+        (None, _) => {}
+        (Some(least), Some(signed_in)) if signed_in.user.role >= least => {}
+        (Some(_), Some(_)) => {
+            let error = AppError::new(ErrorCode::Forbidden, "Your account may not do this. Ask an admin for the right.");
+            return Failed(error).into_response();
+        }
+        (Some(_), None) if wants_page(&request) => return to_sign_in(&request),
+        (Some(_), None) => return Failed(unauthenticated()).into_response(),
+    }
+    if let Some(signed_in) = signed_in.clone() {
+        request.extensions_mut().insert(signed_in);
+    }
+    request.extensions_mut().insert(MaybeSignedIn(signed_in));
+    next.run(request).await
+}
+
+/// A bearer token, or else the browser's session. The account is read each time: a role taken away is gone at once.
+async fn identify(state: &AppState, headers: &HeaderMap, session: &Session) -> Result<Option<SignedIn>, AppError> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let (_, token) = token.ok_or_else(unauthenticated)?;
+        let claims = state.accounts.verify(token.trim(), state.clock.now())?;
+        let user = state.accounts.user(&claims.sub).await?.ok_or_else(unauthenticated)?;
+        return Ok(Some(SignedIn { user, surface: "api" }));
+    }
+    let user_id: Option<String> = session.get(sessions::USER_ID).await.map_err(|error| {
+        tracing::warn!(%error, "a session could not be read");
+        AppError::new(ErrorCode::NoCapacity, "The sign-in cannot be checked right now. Please try again shortly.")
+    })?;
+    let Some(user_id) = user_id else { return Ok(None) };
+    Ok(state.accounts.user(&user_id).await?.map(|user| SignedIn { user, surface: "web" }))
+}
+
+pub(super) fn unauthenticated() -> AppError {
+    AppError::new(ErrorCode::Unauthenticated, "Sign in first, or send a valid token as `Authorization: Bearer …`.")
+}
+
+/// Pages and their forms are asked for by people; everything under `/api` by programs.
+pub(super) fn wants_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    !path.starts_with("/api/") && path != "/healthz" && path != "/readyz" && !path.ends_with("/answer")
+}
+
+fn to_sign_in(request: &Request) -> Response {
+    // A form that was sent cannot be sent again after signing in: come back to its page.
+    let path = if request.method() == Method::GET { request.uri().path_and_query().map_or("/", |path| path.as_str()) } else { "/" };
+    let next: String = reqwest::Url::parse_with_params("http://localhost/sign-in", [("next", path)])
+        .map_or_else(|_| "/sign-in".to_owned(), |url| format!("/sign-in?{}", url.query().unwrap_or_default()));
+    Redirect::to(&next).into_response()
+}

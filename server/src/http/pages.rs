@@ -1,0 +1,141 @@
+//! Renders pages and serves the files they need.
+
+use std::collections::BTreeMap;
+
+use app::backend::BackendRef;
+use app::context::{PageContext, RefusedForm, Theme};
+use app::error::{AppError, ErrorCode};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use leptos::nonce::use_nonce;
+use leptos::prelude::provide_context;
+use tower_http::services::ServeDir;
+
+use super::answer::status;
+use super::guard::{MaybeSignedIn, SignedIn};
+use super::layers::RequestId;
+use super::{AppState, Policy, Site};
+
+/// The pages of the app's route table, each with its policy.
+pub(super) fn routes() -> Vec<(Policy, String, MethodRouter<AppState>)> {
+    leptos_axum::generate_route_list(app::App).into_iter().map(|route| (policy(route.path()), route.path().to_owned(), get(page))).collect()
+}
+
+/// A page that is not named here is for people who are signed in.
+fn policy(path: &str) -> Policy {
+    match path {
+        "/status" | "/sign-in" | "/register" | "/set-up" => Policy::Anyone,
+        "/set-up/key" => Policy::Admin,
+        _ => Policy::User,
+    }
+}
+
+/// Style, script, icons. Compressed once at build, served as they are.
+pub(super) fn files(site: &Site) -> ServeDir {
+    ServeDir::new(&site.root).precompressed_br().precompressed_gzip().append_index_html_on_directories(false)
+}
+
+/// What is asked for, without its body.
+#[derive(Clone)]
+pub(super) struct Asked {
+    uri: Uri,
+    headers: HeaderMap,
+    request_id: String,
+    user: Option<SignedIn>,
+}
+
+impl Asked {
+    pub(super) fn of(request: &Request) -> Self {
+        let extensions = request.extensions();
+        Self {
+            uri: request.uri().clone(),
+            headers: request.headers().clone(),
+            request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+            user: extensions.get::<MaybeSignedIn>().and_then(|maybe| maybe.0.clone()),
+        }
+    }
+}
+
+async fn page(State(state): State<AppState>, request: Request) -> Response {
+    render(&state, Asked::of(&request), None).await
+}
+
+/// The page that a form stands on, once more, with what was typed and what was wrong.
+pub(super) async fn refused(state: &AppState, asked: Asked, error: AppError, kept: BTreeMap<String, String>) -> Response {
+    let code = status(error.code);
+    let mut response = render(state, asked, Some(RefusedForm { error, kept })).await;
+    *response.status_mut() = code;
+    response
+}
+
+pub(super) async fn not_found(State(state): State<AppState>, request: Request) -> Response {
+    if request.uri().path().starts_with("/api/") || request.method() != Method::GET {
+        let error = AppError::new(ErrorCode::NotFound, "There is nothing at this address.");
+        return super::answer::Failed(error).into_response();
+    }
+    let mut response = render(&state, Asked::of(&request), None).await;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+/// A page that says what went wrong, for people.
+pub(super) fn error(state: &AppState, asked: Asked, error: &AppError) -> Response {
+    let page = app::pages::error_document(&state.site.options, context(state, asked, None), error.code.http_status());
+    let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    (status(error.code), [(header::CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response()
+}
+
+async fn render(state: &AppState, asked: Asked, refused: Option<RefusedForm>) -> Response {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = asked.uri.clone();
+    let context = context(state, asked, refused);
+    let page_status = app::PageStatus::default();
+    let (backend, options): (BackendRef, _) = (state.backend.clone(), state.site.options.clone());
+    let provide = {
+        let (page_status, options) = (page_status.clone(), options.clone());
+        move || {
+            provide_context(context.clone());
+            provide_context(backend.clone());
+            provide_context(page_status.clone());
+            provide_context(options.clone());
+            set_policy();
+        }
+    };
+    let mut response = leptos_axum::render_app_async_with_context(provide, move || app::shell(options.clone()))(request).await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::from_u16(page_status.get()).unwrap_or(StatusCode::OK);
+    }
+    response
+}
+
+fn context(state: &AppState, asked: Asked, refused: Option<RefusedForm>) -> PageContext {
+    PageContext {
+        user: asked.user.map(|signed_in| signed_in.user),
+        theme: theme(&asked.headers),
+        path: asked.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+        request_id: asked.request_id,
+        refused,
+        demo: state.demo.clone(),
+    }
+}
+
+/// Nothing runs on a page but what carries its nonce, and what that loads.
+fn set_policy() {
+    let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
+         img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    if let (Some(options), Ok(value)) = (leptos::prelude::use_context::<leptos_axum::ResponseOptions>(), HeaderValue::from_str(&policy)) {
+        options.insert_header(header::CONTENT_SECURITY_POLICY, value);
+    }
+}
+
+pub(super) fn theme(headers: &HeaderMap) -> Theme {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let value = cookies.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix("theme="));
+    value.map(Theme::parse).unwrap_or_default()
+}

@@ -1,0 +1,290 @@
+//! The only home of provider secrets: which [`KeyId`] stands for which secret, under which label.
+//!
+//! Secrets leave here in two ways: [`Keyring::secret`] for a call to the provider, and sealed, for the store.
+
+pub mod cipher;
+mod provider_key;
+pub mod secrets_file;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use app::error::{AppError, ErrorCode};
+use app::types::{KeyOrigin, NewKey};
+use pool::{KeyId, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+
+pub use cipher::MasterKey;
+pub use provider_key::{KeyRefused, ProviderKey};
+
+use crate::store::{Digest, EnvironmentKey, KeyChange, NewStoredKey, Store, StoreError, StoredKey};
+
+/// Longest label, in characters.
+pub const LABEL_CHARS_MAX: usize = 60;
+/// The field of a key's record that is sealed.
+const SECRET_FIELD: &str = "secret";
+
+/// A key set in the environment, as `config` read it.
+#[derive(Clone)]
+pub struct KeyFromEnvironment {
+    /// N of `GOOGLE_AI_API_KEY_N`.
+    pub number: u32,
+    pub variable: String,
+    pub secret: SecretString,
+}
+
+/// What may be shown of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFacts {
+    pub id: KeyId,
+    pub number: u32,
+    pub label: String,
+    /// The last four characters behind dots; dots alone when the key is so short that four would tell too much.
+    pub mask: String,
+    pub origin: KeyOrigin,
+    pub fingerprint: Digest,
+}
+
+struct Entry {
+    facts: KeyFacts,
+    secret: SecretString,
+}
+
+/// Why the keys could not be read at start.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    #[error("{variable}: {reason}")]
+    Environment { variable: String, reason: KeyRefused },
+    #[error("key {number} ({label}) cannot be read: {reason}")]
+    Sealed { number: u32, label: String, reason: cipher::CipherError },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The keys of this process with their secrets.
+pub struct Keyring {
+    store: Arc<dyn Store>,
+    master: MasterKey,
+    keys: RwLock<BTreeMap<KeyId, Entry>>,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("keys", &self.read().len()).finish_non_exhaustive()
+    }
+}
+
+impl Keyring {
+    /// Opens every stored key and takes in those of the environment. Returns the records of all that can be used, in the
+    /// order of their numbers; a variable that repeats a secret adds nothing.
+    ///
+    /// # Errors
+    /// A key of the environment that cannot be one, a stored key sealed under another master key, a store that fails.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        master: MasterKey,
+        environment: Vec<KeyFromEnvironment>,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<StoredKey>), KeyringError> {
+        let keyring = Self { store, master, keys: RwLock::default() };
+        let mut usable = BTreeMap::new();
+        for KeyFromEnvironment { number, variable, secret } in environment {
+            let key = ProviderKey::parse(secret.expose_secret())
+                .map_err(|reason| KeyringError::Environment { variable: variable.clone(), reason })?;
+            let fingerprint = keyring.master.fingerprint(key.expose());
+            let row = EnvironmentKey { fingerprint, label: variable, preferred_number: number, now };
+            let stored = keyring.store.adopt_environment_key(row).await?;
+            keyring.insert(&stored, key);
+            usable.insert(stored.number, stored);
+        }
+        for stored in keyring.store.keys().await? {
+            if stored.sealed.is_empty() {
+                continue;
+            }
+            let key = keyring.unseal(&stored).map_err(|reason| KeyringError::Sealed {
+                number: stored.number,
+                label: stored.label.clone(),
+                reason,
+            })?;
+            keyring.insert(&stored, key);
+            usable.insert(stored.number, stored);
+        }
+        Ok((keyring, usable.into_values().collect()))
+    }
+
+    /// The secret to call the provider with; `None` once the key was removed.
+    pub fn secret(&self, id: KeyId) -> Option<SecretString> {
+        self.read().get(&id).map(|entry| entry.secret.clone())
+    }
+
+    pub fn facts(&self, id: KeyId) -> Option<KeyFacts> {
+        self.read().get(&id).map(|entry| entry.facts.clone())
+    }
+
+    /// In the order of their numbers.
+    pub fn all(&self) -> Vec<KeyFacts> {
+        let mut all: Vec<KeyFacts> = self.read().values().map(|entry| entry.facts.clone()).collect();
+        all.sort_by_key(|facts| facts.number);
+        all
+    }
+
+    pub fn len(&self) -> usize {
+        self.read().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.read().is_empty()
+    }
+
+    /// Takes a key from a person, seals and stores it.
+    ///
+    /// # Errors
+    /// `BAD_REQUEST` on what cannot be a key, `CONFLICT` on one that is in the pool already, with the field at fault.
+    pub async fn add(&self, new: NewKey, now: Timestamp) -> Result<StoredKey, AppError> {
+        let label = check_label(new.label.as_deref().unwrap_or_default())?;
+        let key = ProviderKey::parse(&new.key)?;
+        if key.has_unusual_shape() {
+            tracing::warn!("a key was added that does not look like one of Google's; it is kept as it is");
+        }
+        let fingerprint = self.master.fingerprint(key.expose());
+        let known = self.store.keys().await?.into_iter().find(|stored| stored.fingerprint == fingerprint);
+        let stored = match known {
+            Some(stored) if self.facts(KeyId(stored.id)).is_some() => return Err(duplicate(stored.number)),
+            Some(stored) => self.keep(&stored, &key, label).await?,
+            None => self.insert_new(&key, label, fingerprint, now).await?,
+        };
+        self.insert(&stored, key);
+        Ok(stored)
+    }
+
+    /// Changes what is known of a key; the secret stays.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `BAD_REQUEST` on a label that cannot be one; `CONFLICT` on a new label for a key from the environment.
+    pub async fn update(&self, id: KeyId, change: KeyChange) -> Result<StoredKey, AppError> {
+        let facts = self.facts(id).ok_or_else(no_such_key)?;
+        let label = change.label.as_deref().map(check_label).transpose()?;
+        if label.is_some() && facts.origin == KeyOrigin::Environment {
+            return Err(from_environment(&facts));
+        }
+        let stored = self.store.update_key(id.0, KeyChange { label, sealed: None, ..change }).await?;
+        if let Some(entry) = self.write().get_mut(&id) {
+            entry.facts.label.clone_from(&stored.label);
+        }
+        Ok(stored)
+    }
+
+    /// Forgets a key of the console.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `CONFLICT` for a key from the environment.
+    pub async fn remove(&self, id: KeyId) -> Result<(), AppError> {
+        let facts = self.facts(id).ok_or_else(no_such_key)?;
+        if facts.origin == KeyOrigin::Environment {
+            return Err(from_environment(&facts));
+        }
+        self.store.delete_key(id.0).await?;
+        self.write().remove(&id);
+        Ok(())
+    }
+
+    /// The text with every secret in it replaced by its mask: the last layer before a log or an error of foreign origin,
+    /// since the provider itself repeats keys in its error texts.
+    pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut clean = Cow::Borrowed(text);
+        for entry in self.read().values() {
+            let secret = entry.secret.expose_secret();
+            if clean.contains(secret) {
+                clean = Cow::Owned(clean.replace(secret, &entry.facts.mask));
+            }
+        }
+        clean
+    }
+
+    /// A key that came from the environment once and is not set there now: it keeps its number.
+    async fn keep(&self, stored: &StoredKey, key: &ProviderKey, label: String) -> Result<StoredKey, AppError> {
+        let sealed = self.seal(stored.id, key)?;
+        let label = (!label.is_empty()).then_some(label);
+        Ok(self.store.update_key(stored.id, KeyChange { label, sealed: Some(sealed), ..KeyChange::default() }).await?)
+    }
+
+    async fn insert_new(&self, key: &ProviderKey, label: String, fingerprint: Digest, now: Timestamp) -> Result<StoredKey, AppError> {
+        let id = self.store.next_key_id().await?;
+        let sealed = self.seal(id, key)?;
+        let new = NewStoredKey { id, label, fingerprint, sealed, created_at: now };
+        match self.store.insert_key(new).await {
+            // Somebody else added the same key meanwhile.
+            Err(StoreError::Conflict { .. }) => {
+                let keys = self.store.keys().await?;
+                let number = keys.iter().find(|stored| stored.fingerprint == fingerprint).map_or(0, |stored| stored.number);
+                Err(duplicate(number))
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn seal(&self, id: u64, key: &ProviderKey) -> Result<Vec<u8>, AppError> {
+        self.master.seal(&record_name(id), SECRET_FIELD, key.expose().as_bytes()).map_err(|error| {
+            tracing::error!(%error, "a key could not be sealed");
+            AppError::internal()
+        })
+    }
+
+    fn unseal(&self, stored: &StoredKey) -> Result<ProviderKey, cipher::CipherError> {
+        let plain = self.master.open(&record_name(stored.id), SECRET_FIELD, &stored.sealed)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| cipher::CipherError::Damaged)?;
+        ProviderKey::parse(text).map_err(|_| cipher::CipherError::Damaged)
+    }
+
+    fn insert(&self, stored: &StoredKey, key: ProviderKey) {
+        let facts = KeyFacts {
+            id: KeyId(stored.id),
+            number: stored.number,
+            label: stored.label.clone(),
+            mask: key.mask(),
+            origin: stored.origin,
+            fingerprint: stored.fingerprint,
+        };
+        self.write().insert(facts.id, Entry { facts, secret: key.into_secret() });
+    }
+
+    // A panic elsewhere leaves the map whole: every change of it is one insert or remove.
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<KeyId, Entry>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<KeyId, Entry>> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn record_name(id: u64) -> String {
+    format!("key/{id}")
+}
+
+fn check_label(text: &str) -> Result<String, AppError> {
+    let label = text.trim();
+    if label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
+        let message = format!("A label has at most {LABEL_CHARS_MAX} characters on one line.");
+        return Err(AppError::new(ErrorCode::BadRequest, message).field("label"));
+    }
+    Ok(label.to_owned())
+}
+
+fn duplicate(number: u32) -> AppError {
+    AppError::new(ErrorCode::Conflict, format!("This key is in the pool already, as key {number}.")).field("key")
+}
+
+fn no_such_key() -> AppError {
+    AppError::new(ErrorCode::NotFound, "There is no such key.")
+}
+
+fn from_environment(facts: &KeyFacts) -> AppError {
+    let message = format!("Key {} comes from the environment: change {} there and restart.", facts.number, facts.label);
+    AppError::new(ErrorCode::Conflict, message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,13 @@
+//! Command line, start, wait, stop.
+
+mod cli;
+mod demo;
+mod logging;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::run(&cli::Cli::parse())
+}

@@ -1,0 +1,305 @@
+//! Puts the server together. The only file that names concrete adapters; used by `main` and by every test.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::context::DemoAccount;
+use app::error::AppError;
+use leptos::config::LeptosOptions;
+use pool::{KeyPool, Policy};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::accounts::tokens::WeakSecret;
+use crate::accounts::{Accounts, TokenSigner};
+use crate::analysis::Deps;
+use crate::backend::PageBackend;
+use crate::clock::{Clock, next_provider_midnight};
+use crate::config::Config;
+use crate::http::{self, Services, Site};
+use crate::keyring::secrets_file::{SecretsFileError, load_or_create_secret};
+use crate::keyring::{KeyFromEnvironment, Keyring, KeyringError, MasterKey, cipher::CipherError};
+use crate::keys::{self, Keys};
+use crate::provider::Provider;
+use crate::provider::gemini::{self, Gemini};
+use crate::recovery::Recovery;
+use crate::shared_pool::SharedPool;
+use crate::status::StatusReader;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+use crate::usage::Recorder;
+use crate::{pool_log, usage};
+
+/// How long answers under way may go on after the server was told to stop.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What differs between a process and a test.
+pub struct Options {
+    pub config: Config,
+    pub clock: Clock,
+    pub limits: gemini::Limits,
+    /// All attempts of one analysis together.
+    pub deadline: Duration,
+    /// Accounts shown on the sign-in page; only with simulated answers.
+    pub demo: Option<Vec<DemoAccount>>,
+}
+
+impl Options {
+    pub fn new(config: Config) -> Self {
+        Self { config, clock: Clock::system(), limits: gemini::Limits::default(), deadline: Duration::from_secs(300), demo: None }
+    }
+}
+
+/// Why the server does not start; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("DATA_DIR {path} cannot be used: {reason}. Create it, or give this user the right to write there.")]
+    DataDir { path: String, reason: std::io::ErrorKind },
+    #[error(transparent)]
+    Secret(#[from] SecretsFileError),
+    #[error("KEYPOOL_MASTER_KEY: {0}")]
+    MasterKey(#[from] CipherError),
+    #[error(transparent)]
+    JwtSecret(#[from] WeakSecret),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    #[error("GOOGLE_AI_BASE_URL: {0}")]
+    Provider(#[from] gemini::SetupError),
+    #[error("the first admin could not be created: {0}")]
+    Admin(AppError),
+    #[error("the browser half is not built: {0} has no manifest.json. Run `cargo xtask build`, or set SITE_DIR.")]
+    Site(String),
+    #[error("{address} is in use by another program: stop that program, or choose another PORT")]
+    PortInUse { address: SocketAddr },
+    #[error("cannot listen on {address}: {reason}")]
+    Listen { address: SocketAddr, reason: std::io::ErrorKind },
+}
+
+/// Ready to run.
+pub struct Server {
+    listener: TcpListener,
+    router: axum::Router,
+    tasks: TaskTracker,
+    /// No new work.
+    stop: CancellationToken,
+    /// The last answers are out.
+    finish: CancellationToken,
+    store: Arc<dyn Store>,
+    /// Token of the link on which the first admin is made; print it, never log it.
+    pub set_up_token: Option<SecretString>,
+    pub pool: SharedPool,
+    pub clock: Clock,
+    pub address: SocketAddr,
+    pub accounts: Arc<Accounts>,
+}
+
+/// Opens everything, in the order in which one part needs another.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn build(options: Options) -> Result<Server, StartError> {
+    let Options { config, clock, limits, deadline, demo } = options;
+    // Before anything else is touched: a second start must not disturb the first.
+    let listener = listen(SocketAddr::new(config.host, config.port)).await?;
+    let address = listener.local_addr().map_err(|error| StartError::Listen { address: SocketAddr::new(config.host, config.port), reason: error.kind() })?;
+    let site = site(&config.site_dir)?;
+    let simulated = demo.is_some();
+    let store = open_store(&config.data_dir).await?;
+    let accounts = Arc::new(accounts(&config, Arc::clone(&store))?);
+    let set_up_token = first_admin(&accounts, &config, &clock).await?;
+    let provider: Arc<dyn Provider> = Arc::new(Gemini::new(&config.gemini_base_url, limits)?);
+    let (pool, keyring, log) = open_pool(&config, Arc::clone(&store), &clock).await?;
+
+    let tasks = TaskTracker::new();
+    let (stop, finish) = (CancellationToken::new(), CancellationToken::new());
+    tasks.spawn(pool_log::run(pool.clone(), log, Arc::clone(&store), finish.clone()));
+    let (recorder, entries) = Recorder::new(config.analytics);
+    tasks.spawn(usage::run(entries, Arc::clone(&store), finish.clone()));
+    let probe_model = config.text_model.clone();
+    let recovery = Recovery { pool: pool.clone(), keyring: Arc::clone(&keyring), provider: Arc::clone(&provider), clock: clock.clone(), probe_model };
+    tasks.spawn(recovery.run(stop.clone()));
+
+    let status = StatusReader {
+        pool: pool.clone(),
+        clock: clock.clone(),
+        text_model: config.text_model.clone(),
+        vision_model: config.vision_model.clone(),
+        simulated,
+    };
+    let registration_open = config.registration_open;
+    let backend = PageBackend { status: status.clone(), keyring: Arc::clone(&keyring), store: Arc::clone(&store), registration_open };
+    let router = http::router(Services {
+        analysis: Arc::new(Deps {
+            pool: pool.clone(),
+            keyring: Arc::clone(&keyring),
+            provider: Arc::clone(&provider),
+            store: Arc::clone(&store),
+            recorder,
+            clock: clock.clone(),
+            text_model: config.text_model.clone(),
+            vision_model: config.vision_model,
+            deadline,
+        }),
+        accounts: Arc::clone(&accounts),
+        keys: Keys { pool: pool.clone(), keyring, provider, clock: clock.clone(), test_model: config.text_model },
+        status,
+        store: Arc::clone(&store),
+        backend: Arc::new(backend),
+        clock: clock.clone(),
+        registration_open,
+        secure_cookies: config.production,
+        demo,
+        site,
+        stop: stop.clone(),
+    });
+    for name in config.unused {
+        warn!("{name} is set but this version does not use it yet");
+    }
+    Ok(Server { listener, router, tasks, stop, finish, store, set_up_token, pool, clock, address, accounts })
+}
+
+/// The accounts without a server, for the command line.
+pub struct OpenAccounts {
+    pub accounts: Accounts,
+    pub clock: Clock,
+    pub store: Arc<dyn Store>,
+}
+
+/// # Errors
+/// [`StartError`]; `InUse` while a server runs on the same data.
+pub async fn open_accounts(config: &Config) -> Result<OpenAccounts, StartError> {
+    let store = open_store(&config.data_dir).await?;
+    Ok(OpenAccounts { accounts: accounts(config, Arc::clone(&store))?, clock: Clock::system(), store })
+}
+
+fn accounts(config: &Config, store: Arc<dyn Store>) -> Result<Accounts, StartError> {
+    let signer = TokenSigner::new(&secret(&config.jwt_secret, &config.data_dir, "jwt.secret", 48)?)?;
+    Ok(Accounts::new(store, signer))
+}
+
+impl Server {
+    /// Serves until `shutdown`, then lets the answers under way end and stores what is left.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        use axum::serve::ListenerExt;
+        // Small pieces of a stream must not wait for an acknowledgement of the piece before.
+        let listener = self.listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                warn!(%error, "TCP_NODELAY could not be set");
+            }
+        });
+        let stop = self.stop.clone();
+        let signal = async move {
+            shutdown.await;
+            info!("stopping: answers under way may end");
+            stop.cancel();
+        };
+        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(signal).into_future();
+        let cut = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(DRAIN_TIME_MAX).await;
+        };
+        let served = tokio::select! {
+            served = serving => served,
+            () = cut => {
+                warn!("answers still under way after {} s are cut", DRAIN_TIME_MAX.as_secs());
+                Ok(())
+            }
+        };
+        self.stop.cancel();
+        self.finish.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Err(error) = self.store.close().await {
+            warn!(%error, "the store did not close cleanly");
+        }
+        served
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::PortInUse { address },
+        reason => StartError::Listen { address, reason },
+    })
+}
+
+async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
+    create_private_dir(data_dir).map_err(|error| StartError::DataDir { path: data_dir.display().to_string(), reason: error.kind() })?;
+    let path = data_dir.join("keypool.db");
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
+    let store = opened.map_err(|_| StoreError::Unavailable("opening it was broken off".to_owned()))??;
+    Ok(Arc::new(store))
+}
+
+fn create_private_dir(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// The one set, else the one generated once into the data folder.
+fn secret(set: &Option<SecretString>, data_dir: &Path, file: &str, bytes: usize) -> Result<SecretString, SecretsFileError> {
+    set.clone().map_or_else(|| load_or_create_secret(data_dir, file, bytes), Ok)
+}
+
+async fn first_admin(accounts: &Accounts, config: &Config, clock: &Clock) -> Result<Option<SecretString>, StartError> {
+    if let Some(admin) = &config.first_admin {
+        if accounts.ensure_first_admin(&admin.email, &admin.password, clock.now()).await.map_err(StartError::Admin)? {
+            info!("the first admin was created from the settings");
+        }
+        return Ok(None);
+    }
+    if accounts.has_admin().await.map_err(StartError::Admin)? {
+        return Ok(None);
+    }
+    accounts.create_set_up_link(clock.now()).await.map(Some).map_err(StartError::Admin)
+}
+
+type OpenPool = (SharedPool, Arc<Keyring>, tokio::sync::mpsc::UnboundedReceiver<crate::shared_pool::LogEntry>);
+
+/// The keys and what was known of them when the last process ended.
+async fn open_pool(config: &Config, store: Arc<dyn Store>, clock: &Clock) -> Result<OpenPool, StartError> {
+    let master = MasterKey::parse(&secret(&config.master_key, &config.data_dir, "master.key", 32)?)?;
+    let environment = config
+        .environment_keys
+        .iter()
+        .map(|(number, secret)| KeyFromEnvironment { number: *number, variable: format!("GOOGLE_AI_API_KEY_{number}"), secret: secret.clone() })
+        .collect();
+    let (keyring, stored) = Keyring::open(Arc::clone(&store), master, environment, clock.now()).await?;
+    let (pool, log) = SharedPool::new(KeyPool::new(Policy::default(), config.strategy, next_provider_midnight), clock.clone());
+    for key in &stored {
+        pool.upsert(keys::pool_entry(key));
+    }
+    pool.restore(pool_log::load(store.as_ref()).await?);
+    info!(keys = stored.len(), "the pool is ready with {} key(s)", stored.len());
+    Ok((pool, Arc::new(keyring), log))
+}
+
+/// Where the build put the browser half. Its folder's name carries a hash, so browsers may keep it for ever.
+fn site(root: &Path) -> Result<Site, StartError> {
+    let missing = || StartError::Site(root.display().to_string());
+    let manifest = std::fs::read(root.join("manifest.json")).map_err(|_| missing())?;
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).map_err(|_| missing())?;
+    let pkg_dir = manifest.get("pkgDir").and_then(serde_json::Value::as_str).ok_or_else(missing)?;
+    let options = LeptosOptions::builder()
+        .output_name("keypool")
+        .site_root(root.display().to_string())
+        .site_pkg_dir(pkg_dir.to_owned())
+        .build();
+    Ok(Site { root: root.to_owned(), options })
+}
+
+/// The address people open to make the first admin.
+pub fn set_up_url(address: SocketAddr, token: &SecretString) -> String {
+    format!("http://{address}/set-up?token={}", token.expose_secret())
+}

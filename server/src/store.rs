@@ -1,0 +1,196 @@
+//! Port to what outlives the process: keys (sealed), pool state, accounts, sessions, analyses, usage events.
+//!
+//! The port is neutral: everything here can be kept in SQLite as well as in MongoDB. What must not tear (a refresh token's
+//! rotation, the first admin with its link) is one method, so that an adapter can make it one transaction.
+//! Time is always an argument. Every method may fail with [`StoreError::Unavailable`]; other errors are named where they occur.
+
+mod history;
+mod records;
+pub mod sqlite;
+
+use app::error::{AppError, ErrorCode};
+use app::types::{Analysis, AnalysisPage, Role};
+use async_trait::async_trait;
+use pool::Timestamp;
+
+pub use history::Cursor;
+pub use records::{
+    Digest, EnvironmentKey, EventKey, EventKind, KeyChange, LinkUse, NewStoredKey, Rotation, StoredAnalysis, StoredKey, StoredRefreshToken,
+    StoredSession, StoredUser, Successor, UsageCount, UsageEvent, Word,
+};
+
+use crate::accounts::Email;
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Why the store did not do it. Texts hold no stored values, so they may be logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error("{what} does not exist")]
+    NotFound { what: &'static str },
+    #[error("{what} is taken already")]
+    Conflict { what: &'static str },
+    /// Try later: nothing is wrong with the request, and nothing of it was kept.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// Never repaired silently and never replaced by an empty store.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    #[error("the store has schema {found}, this version of Keypool knows up to {known}: start the newer version, or restore a backup made before the upgrade")]
+    SchemaTooNew { found: u32, known: u32 },
+    #[error("another Keypool is running on {0}: stop it, or give this one its own DATA_DIR")]
+    InUse(String),
+}
+
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Whether reads and writes work now.
+    async fn ready(&self) -> Result<()>;
+
+    async fn schema_version(&self) -> Result<u32>;
+
+    /// Ends the store: what was accepted is written, then further writes are `Unavailable`. Calling it again is harmless.
+    async fn close(&self) -> Result<()>;
+
+    // --- Provider keys ---
+
+    /// In the order of their numbers, environment keys that are no longer set included (their `sealed` is empty).
+    async fn keys(&self) -> Result<Vec<StoredKey>>;
+
+    /// The id for a key about to be inserted: the seal of its secret is bound to it. Ids left unused are not given out again.
+    async fn next_key_id(&self) -> Result<u64>;
+
+    /// Adds a key of the console under the next number ever.
+    ///
+    /// # Errors
+    /// `Conflict` when its id or its fingerprint exists.
+    async fn insert_key(&self, key: NewStoredKey) -> Result<StoredKey>;
+
+    /// The row of a key set in the environment, found by fingerprint and made when it is new; a key of the console with the
+    /// same secret is returned as it is. A new row gets the preferred number unless that was ever used.
+    async fn adopt_environment_key(&self, key: EnvironmentKey) -> Result<StoredKey>;
+
+    /// # Errors
+    /// `NotFound`.
+    async fn update_key(&self, id: u64, change: KeyChange) -> Result<StoredKey>;
+
+    /// False when there was none. The number stays used.
+    async fn delete_key(&self, id: u64) -> Result<bool>;
+
+    // --- Pool state ---
+
+    /// Each record replaces the one of the same name.
+    async fn save_pool_records(&self, records: Vec<(String, serde_json::Value)>) -> Result<()>;
+
+    /// In the order of their names.
+    async fn pool_records(&self) -> Result<Vec<(String, serde_json::Value)>>;
+
+    async fn delete_pool_records(&self, names: Vec<String>) -> Result<()>;
+
+    // --- Accounts ---
+
+    /// # Errors
+    /// `Conflict` when the e-mail or the id exists.
+    async fn create_user(&self, user: StoredUser) -> Result<()>;
+
+    async fn user_by_email(&self, email: &Email) -> Result<Option<StoredUser>>;
+
+    async fn user(&self, id: &str) -> Result<Option<StoredUser>>;
+
+    /// Oldest first.
+    async fn users(&self) -> Result<Vec<StoredUser>>;
+
+    async fn count_users(&self, role: Role) -> Result<u64>;
+
+    /// Also ends the user's sessions and refresh tokens: they carry the old rights. False when there is no such user.
+    async fn set_role(&self, user_id: &str, role: Role) -> Result<bool>;
+
+    /// Also ends the user's sessions and refresh tokens. False when there is no such user.
+    async fn set_password_hash(&self, user_id: &str, password_hash: String) -> Result<bool>;
+
+    // --- Set-up links ---
+
+    async fn insert_set_up_link(&self, token: Digest, expires_at: Timestamp) -> Result<()>;
+
+    /// Whether [`Store::create_first_admin`] would accept the link now.
+    async fn set_up_link_is_good(&self, token: &Digest, now: Timestamp) -> Result<bool>;
+
+    /// Spends the link and creates the user, both or neither; never when there is an admin already.
+    ///
+    /// # Errors
+    /// `Conflict` when the e-mail exists; the link is then still good.
+    async fn create_first_admin(&self, token: &Digest, user: StoredUser, now: Timestamp) -> Result<LinkUse>;
+
+    // --- Browser sessions ---
+
+    /// # Errors
+    /// `Conflict` when the id exists.
+    async fn create_session(&self, session: StoredSession) -> Result<()>;
+
+    /// Replaces everything of the session but `ends_at`. False when there is none: one that was ended must not come back
+    /// with a request that was under way.
+    async fn save_session(&self, session: StoredSession) -> Result<bool>;
+
+    /// Ended ones too until they are removed: the caller compares.
+    async fn session(&self, id: &Digest) -> Result<Option<StoredSession>>;
+
+    async fn delete_session(&self, id: &Digest) -> Result<()>;
+
+    async fn delete_user_sessions(&self, user_id: &str) -> Result<u64>;
+
+    // --- Refresh tokens ---
+
+    async fn insert_refresh_token(&self, token: StoredRefreshToken) -> Result<()>;
+
+    /// Spends a token and puts its successor in its place, of the same family and user. A token spent before revokes the
+    /// whole family: either its thief or its owner comes second, and nobody can tell which.
+    async fn rotate_refresh_token(&self, token: &Digest, successor: Successor, now: Timestamp) -> Result<Rotation>;
+
+    /// Revokes the family the token belongs to (signing out). False when the token is unknown.
+    async fn revoke_refresh_token(&self, token: &Digest) -> Result<bool>;
+
+    /// Removes sessions, refresh tokens and set-up links that ended before `now`; returns how many.
+    async fn delete_expired(&self, now: Timestamp) -> Result<u64>;
+
+    // --- Analyses ---
+
+    /// # Errors
+    /// `Conflict` when the id exists.
+    async fn insert_analysis(&self, analysis: StoredAnalysis) -> Result<()>;
+
+    /// Newest first, at most `limit`, from after `cursor` on.
+    async fn analyses(&self, user_id: &str, cursor: Option<&Cursor>, limit: u32) -> Result<AnalysisPage>;
+
+    /// Absent also when it is another user's.
+    async fn analysis(&self, user_id: &str, id: &str) -> Result<Option<Analysis>>;
+
+    /// False when there was none of this user.
+    async fn delete_analysis(&self, user_id: &str, id: &str) -> Result<bool>;
+
+    // --- Usage ---
+
+    /// Events whose id is stored already are left out, so that a batch may be sent again.
+    async fn append_usage(&self, events: Vec<UsageEvent>) -> Result<()>;
+
+    /// Counts from `since` on by key, model, kind and outcome: what the pool's day counters are restored from.
+    async fn usage_counts(&self, since: Timestamp) -> Result<Vec<UsageCount>>;
+}
+
+impl From<StoreError> for AppError {
+    /// The last place that knows the cause: it is logged here, callers are told what helps them.
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { what } => Self::new(ErrorCode::NotFound, format!("{what} does not exist.")),
+            StoreError::Conflict { what } => Self::new(ErrorCode::Conflict, format!("{what} is taken already.")),
+            StoreError::Unavailable(_) => {
+                tracing::error!(%error, "the store did not do what was asked");
+                let message = "The data store cannot be reached. Nothing was changed. Try again in a few seconds.";
+                Self { retry_after_seconds: Some(5), ..Self::new(ErrorCode::NoCapacity, message) }
+            }
+            StoreError::Corrupt(_) | StoreError::SchemaTooNew { .. } | StoreError::InUse(_) => {
+                tracing::error!(%error, "the store did not do what was asked");
+                Self::internal()
+            }
+        }
+    }
+}

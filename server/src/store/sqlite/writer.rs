@@ -1,0 +1,195 @@
+//! The one thread that writes, committing in groups: everything waiting goes into one transaction, so that a hundred
+//! writers share one wait for the disk. Nobody is answered before the commit.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::file::{self, InstanceLock};
+use crate::store::{Result, StoreError};
+
+/// Commands waiting; who comes then waits for room.
+const WAITING_MAX: usize = 4096;
+/// Commands in one transaction, so that the first of them does not wait long for the last.
+const GROUP_MAX: usize = 1024;
+
+enum Message {
+    Run(Box<dyn Command>),
+    Close(oneshot::Sender<()>),
+}
+
+/// A write and who waits for it.
+trait Command: Send {
+    fn run(&mut self, connection: &Connection);
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+struct Pending<T, F> {
+    work: Option<F>,
+    result: Option<Result<T>>,
+    answer: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Command for Pending<T, F> {
+    fn run(&mut self, connection: &Connection) {
+        self.result = self.work.take().map(|work| in_savepoint(connection, work));
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        let Self { result, answer, .. } = *self;
+        let not_run = || Err(StoreError::Unavailable("the write was not run".to_owned()));
+        // Who asked may have gone; what was written stays.
+        let _ = answer.send(committed.and_then(|()| result.unwrap_or_else(not_run)));
+    }
+}
+
+/// Takes back what a failing command did, and nothing of the others.
+fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    connection.execute_batch("SAVEPOINT command")?;
+    let result = work(connection);
+    // After some errors (a full disk) SQLite has ended the transaction itself: then there is nothing to go back to.
+    if !connection.is_autocommit() {
+        connection.execute_batch(if result.is_ok() { "RELEASE command" } else { "ROLLBACK TO command; RELEASE command" })?;
+    }
+    result
+}
+
+pub(super) struct Writer {
+    messages: Option<mpsc::Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Writer {
+    pub(super) fn start(path: PathBuf, connection: Connection, lock: InstanceLock) -> Result<Self> {
+        let (messages, waiting) = mpsc::channel(WAITING_MAX);
+        let commits = Arc::new(AtomicU64::new(0));
+        let task = Task { path, connection: Some(connection), commits: Arc::clone(&commits) };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || {
+                let closed_by = task.serve(waiting);
+                // Only now may another instance open the file.
+                drop(lock);
+                for caller in closed_by {
+                    let _ = caller.send(());
+                }
+            })
+            .map_err(|cause| StoreError::Unavailable(format!("the writer cannot start: {cause}")))?;
+        Ok(Self { messages: Some(messages), thread: Some(thread), commits })
+    }
+
+    /// Runs the work in the next transaction and answers when that is on the disk.
+    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        let command = Box::new(Pending { work: Some(work), result: None, answer });
+        let messages = self.messages.as_ref().ok_or_else(closed)?;
+        messages.send(Message::Run(command)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Returns when everything accepted is written and the file is free.
+    pub(super) async fn close(&self) {
+        let (caller, closed) = oneshot::channel();
+        if let Some(messages) = &self.messages
+            && messages.send(Message::Close(caller)).await.is_ok()
+        {
+            let _ = closed.await;
+        }
+    }
+
+    /// Transactions since the start.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.messages = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Task {
+    path: PathBuf,
+    /// Absent after a failure: what the failing one holds in memory is not to be trusted (a failed fsync is not repeated).
+    connection: Option<Connection>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Task {
+    /// Returns who asked to close.
+    fn serve(mut self, mut waiting: mpsc::Receiver<Message>) -> Vec<oneshot::Sender<()>> {
+        let mut closed_by = Vec::new();
+        while let Some(first) = waiting.blocking_recv() {
+            let mut group = Vec::new();
+            let mut next = Some(first);
+            while let Some(message) = next {
+                match message {
+                    Message::Run(command) => group.push(command),
+                    Message::Close(caller) => {
+                        waiting.close();
+                        closed_by.push(caller);
+                    }
+                }
+                next = if group.len() < GROUP_MAX { waiting.try_recv().ok() } else { None };
+            }
+            self.commit(group);
+        }
+        if let Some(connection) = &self.connection
+            && let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        {
+            tracing::debug!(%error, "the write-ahead log stays for the next start");
+        }
+        closed_by
+    }
+
+    fn commit(&mut self, mut group: Vec<Box<dyn Command>>) {
+        if group.is_empty() {
+            return;
+        }
+        let committed = self.transact(&mut group);
+        match &committed {
+            Ok(()) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                tracing::error!(%error, writes = group.len(), "the store could not commit; its file is opened again");
+                self.connection = None;
+            }
+        }
+        for command in group {
+            command.answer(committed.clone());
+        }
+    }
+
+    fn transact(&mut self, group: &mut [Box<dyn Command>]) -> Result<()> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => file::open_writer(&self.path)?,
+        };
+        let connection = self.connection.insert(connection);
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for command in group {
+            command.run(connection);
+            if connection.is_autocommit() {
+                return Err(StoreError::Unavailable("the disk is full or failing: the transaction was taken back".to_owned()));
+            }
+        }
+        Ok(connection.execute_batch("COMMIT")?)
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! `cargo xtask bench`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::run::{command, run};
+use crate::workspace::Workspace;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    target: Target,
+    /// Passed on to the benchmark, after `--`: a filter, for example
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Target {
+    /// The pure core: choosing a key among 3 … 100,000
+    Pool,
+}
+
+pub(crate) fn bench(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
+    let mut bench = match args.target {
+        Target::Pool => command(workspace, "cargo", "bench --package pool"),
+    };
+    run(bench.arg("--").args(&args.rest))?;
+    Ok(ExitCode::SUCCESS)
+}
