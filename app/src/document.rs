@@ -46,8 +46,14 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 }
 
 /// Any view as a whole document. `head` comes after the style sheet.
-pub(crate) fn document<H: IntoView, B: IntoView>(options: &LeptosOptions, head: H, body: B) -> impl IntoView + use<H, B> {
-    let theme = use_context::<PageContext>().map(|context| context.theme).unwrap_or_default();
+pub(crate) fn document<H: IntoView, B: IntoView>(
+    options: &LeptosOptions,
+    head: H,
+    body: B,
+) -> impl IntoView + use<H, B> {
+    let theme = use_context::<PageContext>()
+        .map(|context| context.theme)
+        .unwrap_or_default();
     let color_scheme = match theme {
         Theme::System => "light dark",
         Theme::Light => "light",

@@ -8,7 +8,9 @@ use crate::types::{AnalysisState, CellState, Kind, Level, Role};
 
 pub const PRODUCT: &str = "Keypool";
 pub const SKIP_TO_CONTENT: &str = "Skip to content";
-pub const SIMULATED: &str = "Simulated answers: a simulator stands in for the provider, no text comes from a real model.";
+pub const NOTICE: &str = "Notice";
+pub const SIMULATED: &str =
+    "Simulated answers: a simulator stands in for the provider, no text comes from a real model.";
 pub const TIMES_IN_ZONE: &str = "Times in UTC";
 pub const NEVER: &str = "—";
 
@@ -56,7 +58,8 @@ pub mod register {
     pub const SUBMIT: &str = "Create account";
     pub const HAVE_ACCOUNT: &str = "Already have an account?";
     pub const REFUSED: &str = "The account was not created";
-    pub const PASSWORD_HINT: &str = "At least 12 characters. A few unrelated words are easy to remember and hard to guess.";
+    pub const PASSWORD_HINT: &str =
+        "At least 12 characters. A few unrelated words are easy to remember and hard to guess.";
     pub const CLOSED_TITLE: &str = "Registration is closed";
     pub const CLOSED: &str = "Accounts on this server are made by its administrator. Ask there for yours.";
 }
@@ -91,7 +94,8 @@ pub mod set_up {
     pub const CALL: &str = "curl -s \"$KEYPOOL_URL/api/ai-analysis/analyze\" \\\n  -H \"Authorization: Bearer $KEYPOOL_TOKEN\" \\\n  \
         -H \"Content-Type: application/json\" \\\n  -d '{\"prompt\":\"Say hello in three languages.\"}'";
     pub const CALL_LABEL: &str = "Call with curl";
-    pub const CALL_HINT: &str = "KEYPOOL_URL is this server's address, KEYPOOL_TOKEN the accessToken that POST /api/auth/login answers.";
+    pub const CALL_HINT: &str =
+        "KEYPOOL_URL is this server's address, KEYPOOL_TOKEN the accessToken that POST /api/auth/login answers.";
 }
 
 pub mod analyze {
@@ -102,7 +106,8 @@ pub mod analyze {
     pub const RECENT_FAILED: &str = "Your recent analyses cannot be read just now. Analysing still works.";
     pub const NOT_SET_UP_TITLE: &str = "Not set up yet";
     pub const NOT_SET_UP_USER: &str = "No provider key is configured, so nothing can be analysed yet. An administrator has to add one; this page then works at once.";
-    pub const NOT_SET_UP_ADMIN: &str = "No provider key is configured, so nothing can be analysed yet. Add the first one to start.";
+    pub const NOT_SET_UP_ADMIN: &str =
+        "No provider key is configured, so nothing can be analysed yet. Add the first one to start.";
     pub const NOT_SET_UP_ACTION: &str = "Add the first key";
     pub const AGAIN_GONE: &str = "The analysis to run again was not found. You can start a new one here.";
 }
@@ -182,18 +187,36 @@ pub mod error {
     pub const REQUEST_ID: &str = "Request id";
 
     pub fn wait(seconds: u64) -> String {
-        format!("You can try again in {}.", super::remaining(seconds.saturating_mul(1_000)))
+        format!(
+            "You can try again in {}.",
+            super::remaining(seconds.saturating_mul(1_000))
+        )
     }
 
     /// Title and explanation of an error page.
     pub fn page(code: u16) -> (&'static str, &'static str) {
         match code {
-            403 => ("Not allowed", "Your account may not open this page. An administrator can change that."),
-            404 => ("Page not found", "There is nothing at this address. It may have been deleted, or the address has a typing error."),
-            413 => ("Too large", "What was sent is larger than this server takes. Send less at once."),
+            403 => (
+                "Not allowed",
+                "Your account may not open this page. An administrator can change that.",
+            ),
+            404 => (
+                "Page not found",
+                "There is nothing at this address. It may have been deleted, or the address has a typing error.",
+            ),
+            413 => (
+                "Too large",
+                "What was sent is larger than this server takes. Send less at once.",
+            ),
             429 => ("Too many requests", "Wait a moment, then try again."),
-            400..500 => ("That did not work", "The request could not be understood. Go back, load the page again and repeat it."),
-            _ => ("Something went wrong", "The fault is on our side. Try again; if it stays, report the request id below."),
+            400..500 => (
+                "That did not work",
+                "The request could not be understood. Go back, load the page again and repeat it.",
+            ),
+            _ => (
+                "Something went wrong",
+                "The fault is on our side. Try again; if it stays, report the request id below.",
+            ),
         }
     }
 }

@@ -46,7 +46,14 @@ fn pool_of(keys: u64, strategy: Strategy) -> (KeyPool, ModelId) {
     };
     pool.set_limits(model, Tier::Free, limits);
     for id in 1..=keys {
-        call(&mut pool, model, Some(ProjectId(id)), &Outcome::Success { tokens: 900 }, START, 0);
+        call(
+            &mut pool,
+            model,
+            Some(ProjectId(id)),
+            &Outcome::Success { tokens: 900 },
+            START,
+            0,
+        );
     }
     (pool, model)
 }
@@ -60,19 +67,16 @@ fn pool_with_one(keys: u64, strategy: Strategy) -> (KeyPool, ModelId) {
     (pool, model)
 }
 
-fn call(
-    pool: &mut KeyPool,
-    model: ModelId,
-    owner: Option<ProjectId>,
-    outcome: &Outcome,
-    now: Timestamp,
-    chance: u64,
-) {
+fn call(pool: &mut KeyPool, model: ModelId, owner: Option<ProjectId>, outcome: &Outcome, now: Timestamp, chance: u64) {
     let journey = pool.journey();
-    let want = Want { model, tokens: 1_000, journey: &journey, owner };
+    let want = Want {
+        model,
+        tokens: 1_000,
+        journey: &journey,
+        owner,
+    };
     let lease = pool.acquire(&want, now, chance).expect("a key is ready");
-    let changes = pool.report(lease, outcome, now);
-    black_box(changes);
+    let _changes = black_box(pool.report(lease, outcome, now));
 }
 
 /// A stream of random numbers (`SplitMix64`), cheap beside what is measured.
@@ -93,7 +97,12 @@ fn acquire_and_report(bencher: Bencher<'_, '_>, (mut pool, model): (KeyPool, Mod
     let journey = pool.journey();
     bencher.bench_local(|| {
         now = now.plus(Duration::from_millis(1));
-        let want = Want { model, tokens: 1_000, journey: &journey, owner: None };
+        let want = Want {
+            model,
+            tokens: 1_000,
+            journey: &journey,
+            owner: None,
+        };
         let lease = pool.acquire(&want, now, chance.next()).expect("a key is ready");
         pool.report(lease, &Outcome::Success { tokens: 900 }, now)
     });
@@ -123,7 +132,12 @@ fn acquire_and_report_sticky_one_usable(bencher: Bencher<'_, '_>, keys: u64) {
 fn acquire(bencher: Bencher<'_, '_>, (mut pool, model): (KeyPool, ModelId)) {
     let mut chance = Chance(1);
     let journey = pool.journey();
-    let want = Want { model, tokens: 0, journey: &journey, owner: None };
+    let want = Want {
+        model,
+        tokens: 0,
+        journey: &journey,
+        owner: None,
+    };
     bencher.bench_local(|| pool.acquire(&want, START, chance.next()));
 }
 
@@ -143,7 +157,12 @@ fn refuse(bencher: Bencher<'_, '_>, keys: u64) {
     let (mut pool, model) = pool_with_one(keys, Strategy::Headroom);
     call(&mut pool, model, None, &DAY_QUOTA, START, 0);
     let journey = pool.journey();
-    let want = Want { model, tokens: 1_000, journey: &journey, owner: None };
+    let want = Want {
+        model,
+        tokens: 1_000,
+        journey: &journey,
+        owner: None,
+    };
     bencher.bench_local(|| pool.acquire(&want, START, 0));
 }
 
@@ -154,11 +173,19 @@ fn rest_and_return(bencher: Bencher<'_, '_>, keys: u64) {
     let mut chance = Chance(1);
     let mut now = START;
     let journey = pool.journey();
-    let cool = Outcome::MinuteQuota { retry_after: None, limit: None };
+    let cool = Outcome::MinuteQuota {
+        retry_after: None,
+        limit: None,
+    };
     bencher.bench_local(|| {
         // A rest lasts a minute: after a minute every call finds one that returned.
         now = now.plus(Duration::from_secs(61));
-        let want = Want { model, tokens: 1_000, journey: &journey, owner: None };
+        let want = Want {
+            model,
+            tokens: 1_000,
+            journey: &journey,
+            owner: None,
+        };
         let lease = pool.acquire(&want, now, chance.next()).expect("a key is ready");
         pool.report(lease, &cool, now)
     });

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     policy::{Doubling, Policy},
-    record::RestCause,
+    record::{RestCause, StoredRest},
     rest::{Gate, Rest, Serial},
     snapshot::CellState,
     time::Timestamp,
@@ -30,6 +30,14 @@ pub(crate) struct DayContext {
     pub(crate) jitter: Duration,
     /// Waits where the reset has passed and the day is still said to be used up.
     pub(crate) again: Doubling,
+}
+
+/// What is known of a cell's rest, apart from calls under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Knowledge {
+    pub(crate) rest: Option<StoredRest>,
+    pub(crate) spent_until_reset: Option<Timestamp>,
+    pub(crate) day_retries: u8,
 }
 
 /// What is known of the cell's quota beside its [`Usage`](crate::usage::Usage).
@@ -185,13 +193,25 @@ impl Cell {
         rested
     }
 
-    /// Takes over what is known of a project that was merged into this one.
-    pub(crate) fn adopt(&mut self, other: &Self, newest_call: Serial) {
-        if let Some(until) = other.rest.resting_until()
-            && self.rest(other.cause, until, newest_call)
+    /// What outlives the cell.
+    pub(crate) fn knowledge(&self) -> Knowledge {
+        Knowledge {
+            rest: self.rest.resting_until().map(|until| StoredRest {
+                cause: self.cause,
+                until,
+            }),
+            spent_until_reset: self.spent_until_reset,
+            day_retries: self.day_retries,
+        }
+    }
+
+    /// Takes over what was known before a restart, or of a project merged into this one. The later deadline wins.
+    pub(crate) fn adopt(&mut self, known: Knowledge, newest_call: Serial) {
+        if let Some(StoredRest { cause, until }) = known.rest
+            && self.rest(cause, until, newest_call)
         {
-            self.spent_until_reset = other.spent_until_reset;
-            self.day_retries = other.day_retries;
+            self.spent_until_reset = known.spent_until_reset;
+            self.day_retries = known.day_retries;
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct Lease {
     pub(crate) account_slot: u32,
     /// The cell's place in its model's table.
     pub(crate) cell: u32,
+    /// Nothing of its cell, key or account rested or waited for a trial.
+    pub(crate) calm: bool,
 }
 
 impl Lease {

@@ -87,6 +87,7 @@ mod slots;
 mod snapshot;
 mod table;
 mod time;
+mod usage;
 
 pub use journey::{Journey, Next};
 pub use key::{AccountId, Key, KeyId, KeyState, ProjectId, Tier};

@@ -53,7 +53,7 @@ enum Phase {
 }
 
 /// ```text
-/// Open ──rest──▶ Resting ──time──▶ Waiting ──begin_trial──▶ Trying ──success──▶ Open
+/// Open ──rest──▶ Resting ──time──▶ Waiting ───try_begin───▶ Trying ──success──▶ Open
 ///                   ▲                 ▲                       │ │
 ///                   │                 └──any other outcome────┘ │
 ///                   └───────────────────rest────────────────────┘
@@ -134,8 +134,13 @@ impl Rest {
         true
     }
 
-    pub(crate) const fn begin_trial(&mut self, holder: Serial, lost_at: Timestamp) {
-        self.phase = Phase::Trying { holder, lost_at };
+    /// Makes this call the trial, if one is due.
+    pub(crate) fn try_begin(&mut self, holder: Serial, now: Timestamp, lost_at: Timestamp) -> bool {
+        let due = !self.is_open() && self.gate(now) == Gate::Trial;
+        if due {
+            self.phase = Phase::Trying { holder, lost_at };
+        }
+        due
     }
 
     /// The way out of a trial on every outcome; what the outcome says of the scope comes after. True if it was this call's trial.

@@ -10,7 +10,7 @@ use crate::{
     key::{AccountId, Key, KeyId, KeyState, ProjectId, Tier},
     record::{Fault, StoredFault},
     rest::{Gate, Rest},
-    slots::Slots,
+    slots::{NOWHERE, Slots},
     time::Timestamp,
 };
 
@@ -75,6 +75,8 @@ impl Faulty {
 pub(crate) struct KeyEntry {
     pub(crate) key: Key,
     pub(crate) project: u32,
+    /// Its project's.
+    pub(crate) account: u32,
     pub(crate) fault: Option<Faulty>,
     pub(crate) probed_at: Option<Timestamp>,
     pub(crate) requests: u64,
@@ -84,10 +86,11 @@ pub(crate) struct KeyEntry {
 }
 
 impl KeyEntry {
-    const fn new(key: Key, project: u32) -> Self {
+    const fn new(key: Key, project: u32, account: u32) -> Self {
         Self {
             key,
             project,
+            account,
             fault: None,
             probed_at: None,
             requests: 0,
@@ -211,12 +214,19 @@ impl Roster {
         }
     }
 
+    /// A project's keys share one account, also in what they say of themselves.
     pub(crate) fn move_project(&mut self, project: u32, account: AccountId) {
         let new = self.account_or_new(account);
         let Some(entry) = self.projects.get_mut(project) else {
             return;
         };
         let old = core::mem::replace(&mut entry.account, new);
+        for &slot in &entry.keys {
+            if let Some(key) = self.keys.get_mut(slot) {
+                key.account = new;
+                key.key.account = account;
+            }
+        }
         if old != new {
             self.join_account(project, new);
             self.leave_account(project, old);
@@ -226,14 +236,14 @@ impl Roster {
     /// Adds or changes a key of a project that exists. A key that was in another project must have left it.
     pub(crate) fn put_key(&mut self, key: Key, project: u32) -> u32 {
         let id = key.id;
+        let account = self.projects.get(project).map_or(NOWHERE, |entry| entry.account);
         let slot = if let Some(slot) = self.key_slot(id) {
             if let Some(entry) = self.keys.get_mut(slot) {
-                entry.key = key;
-                entry.project = project;
+                (entry.key, entry.project, entry.account) = (key, project, account);
             }
             slot
         } else {
-            let slot = self.keys.insert(KeyEntry::new(key, project));
+            let slot = self.keys.insert(KeyEntry::new(key, project, account));
             self.key_slots.insert(id, slot);
             slot
         };

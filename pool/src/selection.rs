@@ -5,6 +5,7 @@ use crate::{
     key::Tier,
     lease::Want,
     roster::{Class, KeyEntry, Roster},
+    slots::NOWHERE,
     table::{Spot, Table},
     time::Timestamp,
 };
@@ -86,7 +87,7 @@ impl Search<'_> {
         let spot = self.spot_of_key(slot)?;
         self.allows_key(slot)
             .then_some(Choice { spot, key: slot })
-            .filter(|choice| self.allows_project(choice.spot))
+            .filter(|choice| self.allows_project(choice.spot.project))
     }
 
     /// The project's spot, if this very key could be leased.
@@ -98,7 +99,10 @@ impl Search<'_> {
 
     /// A key of this project, if the journey allows one: of the best class, among equals by chance.
     pub(crate) fn choice(&self, spot: Spot) -> Option<Choice> {
-        if !self.allows_project(spot) {
+        if spot.key != NOWHERE && self.want.journey.is_fresh() {
+            return Some(Choice { spot, key: spot.key });
+        }
+        if !self.allows_project(spot.project) {
             return None;
         }
         let project = self.roster.projects.get(spot.project)?;
@@ -109,9 +113,6 @@ impl Search<'_> {
                     .then(|| (key.class(), slot))
             })
         };
-        if let [key] = project.keys.as_slice() {
-            return passing().next().map(|_| Choice { spot, key: *key });
-        }
         let best = passing().map(|(class, _)| class).min()?;
         let equals = || passing().filter(|(class, _)| *class == best);
         let count = u64::try_from(equals().count()).unwrap_or(u64::MAX);
@@ -119,12 +120,12 @@ impl Search<'_> {
         equals().nth(nth).map(|(_, key)| Choice { spot, key })
     }
 
-    fn allows_project(&self, spot: Spot) -> bool {
+    fn allows_project(&self, project: u32) -> bool {
         let journey = self.want.journey;
         if journey.is_fresh() {
             return true;
         }
-        let Some(project) = self.roster.projects.get(spot.project) else {
+        let Some(project) = self.roster.projects.get(project) else {
             return false;
         };
         let Some(account) = self.roster.accounts.get(project.account) else {
@@ -149,10 +150,7 @@ impl Search<'_> {
         };
         let owner = self.want.owner.is_none_or(|owner| owner == entry.id);
         owner
-            && self.allows_project(Spot {
-                project,
-                cell: self.table.cell_slot(project),
-            })
+            && self.allows_project(project)
             && entry
                 .keys
                 .iter()

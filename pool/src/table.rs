@@ -20,6 +20,7 @@ use crate::{
     slots::{NOWHERE, Slots},
     snapshot::Counts,
     time::Timestamp,
+    usage::Usage,
 };
 
 /// A ready project in its list.
@@ -45,6 +46,9 @@ pub(crate) enum Standing {
         spot: u32,
         /// When another key of the project may come to stand before: `Timestamp::MAX` for never.
         review_at: Timestamp,
+        /// As in [`Spot`].
+        key: u32,
+        calm: bool,
     },
     /// At this instant it may be ready.
     Later(Timestamp),
@@ -76,6 +80,8 @@ pub(crate) struct KeptCounts {
 pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) cells: Slots<Cell>,
+    /// In the places of `cells`.
+    usages: Vec<Usage>,
     pub(crate) hidden: Rest,
     pub(crate) breaker: Breaker,
     pub(crate) empty_answers: u64,
@@ -96,6 +102,7 @@ impl Table {
         Self {
             name,
             cells: Slots::new(),
+            usages: Vec::new(),
             hidden: Rest::default(),
             breaker: Breaker::default(),
             empty_answers: 0,
@@ -140,9 +147,11 @@ impl Table {
     pub(crate) fn spot(&self, project: u32) -> Option<Spot> {
         let place = self.place(project);
         match place.standing {
-            Standing::Ready { .. } => Some(Spot {
+            Standing::Ready { key, calm, .. } => Some(Spot {
                 project,
                 cell: place.cell,
+                key,
+                calm,
             }),
             Standing::Later(_) | Standing::Never => None,
         }
@@ -166,7 +175,8 @@ impl Table {
         if slot != NOWHERE {
             return slot;
         }
-        let cell = self.cells.insert(Cell::new(project, newest_call));
+        let cell = self.cells.insert(Cell::new(project));
+        self.set_usage(cell, Usage::new(project, newest_call));
         let place = self.place(project);
         self.set_place(project, Place { cell, ..place });
         if let Standing::Ready { class, spot, .. } = place.standing
@@ -178,6 +188,26 @@ impl Table {
             spot.cell = cell;
         }
         cell
+    }
+
+    pub(crate) fn usage(&self, cell: u32) -> Option<&Usage> {
+        self.usages.get(cell as usize)
+    }
+
+    pub(crate) fn usage_mut(&mut self, cell: u32) -> Option<&mut Usage> {
+        self.usages.get_mut(cell as usize)
+    }
+
+    pub(crate) fn cell_and_usage_mut(&mut self, cell: u32) -> Option<(&mut Cell, &mut Usage)> {
+        Some((self.cells.get_mut(cell)?, self.usages.get_mut(cell as usize)?))
+    }
+
+    fn set_usage(&mut self, cell: u32, usage: Usage) {
+        match self.usages.get_mut(cell as usize) {
+            Some(old) => *old = usage,
+            // The cells and their usages grow together.
+            None => self.usages.push(usage),
+        }
     }
 
     fn place(&self, project: u32) -> Place {
@@ -249,6 +279,11 @@ impl Table {
             at = at.max(cell.settle(now).passes_at());
             &*cell
         });
+        let calm = account.spend.is_open() && cell.is_none_or(Cell::is_calm);
+        let only_key = match entry.keys.as_slice() {
+            [key] => *key,
+            _ => NOWHERE,
+        };
         let mut best: Option<(Class, u32)> = None;
         let mut soonest: Option<Timestamp> = None;
         for &slot in &entry.keys {
@@ -269,6 +304,8 @@ impl Table {
                 number,
                 spot: NOWHERE,
                 review_at: soonest.unwrap_or(Timestamp::MAX),
+                key: only_key,
+                calm,
             },
             (Some(_), _) => Standing::Later(at),
             (None, Some(soonest)) => Standing::Later(at.max(soonest)),
@@ -302,6 +339,7 @@ impl Table {
                 number,
                 spot,
                 review_at,
+                ..
             } => {
                 self.due.remove(&(review_at, project));
                 if let Some(order) = &mut self.order {
@@ -343,6 +381,8 @@ impl Table {
                 number,
                 spot,
                 review_at,
+                key,
+                calm,
             } => {
                 if *review_at != Timestamp::MAX {
                     self.due.insert((*review_at, project));
@@ -352,7 +392,12 @@ impl Table {
                 }
                 let spots = self.ready.entry(*class).or_default();
                 *spot = u32::try_from(spots.len()).unwrap_or(NOWHERE);
-                spots.push(Spot { project, cell });
+                spots.push(Spot {
+                    project,
+                    cell,
+                    key: *key,
+                    calm: *calm,
+                });
             }
         }
     }

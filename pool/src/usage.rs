@@ -201,8 +201,14 @@ impl Usage {
     /// True when the limit is news. A limit of zero is no quota at all, and another outcome.
     pub(crate) const fn learn_minute(&mut self, limit: Option<Limit>) -> bool {
         match limit {
-            Some(Limit { unit: LimitUnit::Requests, value }) => learn(&mut self.learned.requests_per_minute, value),
-            Some(Limit { unit: LimitUnit::Tokens, value }) => learn(&mut self.learned.tokens_per_minute, value),
+            Some(Limit {
+                unit: LimitUnit::Requests,
+                value,
+            }) => learn(&mut self.learned.requests_per_minute, value),
+            Some(Limit {
+                unit: LimitUnit::Tokens,
+                value,
+            }) => learn(&mut self.learned.tokens_per_minute, value),
             None => false,
         }
     }
@@ -210,8 +216,14 @@ impl Usage {
     /// As [`learn_minute`](Self::learn_minute).
     pub(crate) const fn learn_day(&mut self, limit: Option<Limit>) -> bool {
         match limit {
-            Some(Limit { unit: LimitUnit::Requests, value }) => learn(&mut self.learned.requests_per_day, value),
-            Some(Limit { unit: LimitUnit::Tokens, value }) => learn(&mut self.learned.tokens_per_day, value),
+            Some(Limit {
+                unit: LimitUnit::Requests,
+                value,
+            }) => learn(&mut self.learned.requests_per_day, value),
+            Some(Limit {
+                unit: LimitUnit::Tokens,
+                value,
+            }) => learn(&mut self.learned.tokens_per_day, value),
             None => false,
         }
     }

@@ -3,6 +3,7 @@
 //! Errors are [`AppError`]s with the form's field at fault. Passwords and tokens are in none of them.
 
 mod email;
+mod first_admin;
 mod hashing;
 mod one_time;
 mod password;
@@ -20,18 +21,17 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 pub use email::Email;
+pub use first_admin::SET_UP_LINK_LIFE;
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password};
 pub use tokens::{Claims, TokenError, TokenSigner};
 
-use crate::store::{LinkUse, Rotation, Store, StoreError, StoredRefreshToken, StoredUser, Successor};
+use crate::store::{Rotation, Store, StoreError, StoredRefreshToken, StoredUser, Successor};
 use hashing::Hasher;
 use one_time::OneTimeToken;
 use throttle::Throttle;
 
 /// How long a refresh token is good when it is not used.
 pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long a set-up link is good.
-pub const SET_UP_LINK_LIFE: Duration = Duration::from_secs(30 * 60);
 /// Longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 100;
 
@@ -53,7 +53,12 @@ struct NewAccount {
 
 impl Accounts {
     pub fn new(store: Arc<dyn Store>, signer: TokenSigner) -> Self {
-        Self { store, signer, hasher: Hasher::default(), throttle: Throttle::default() }
+        Self {
+            store,
+            signer,
+            hasher: Hasher::default(),
+            throttle: Throttle::default(),
+        }
     }
 
     /// Makes an account with the role `user`.
@@ -93,7 +98,10 @@ impl Accounts {
                 self.throttle.forgive(&user.email, from);
                 Ok(shown(&user))
             }
-            _ => Err(AppError::new(ErrorCode::Unauthenticated, "The e-mail or the password is not right.")),
+            _ => Err(AppError::new(
+                ErrorCode::Unauthenticated,
+                "The e-mail or the password is not right.",
+            )),
         }
     }
 
@@ -119,10 +127,18 @@ impl Accounts {
     /// # Errors
     /// `UNAUTHENTICATED`.
     pub async fn refresh(&self, token: &str, now: Timestamp) -> Result<SignedIn, AppError> {
-        let refused = || AppError::new(ErrorCode::Unauthenticated, "The refresh token is not valid any more. Sign in again.");
+        let refused = || {
+            AppError::new(
+                ErrorCode::Unauthenticated,
+                "The refresh token is not valid any more. Sign in again.",
+            )
+        };
         let token = OneTimeToken::parse(token).ok_or_else(refused)?;
         let next = OneTimeToken::random();
-        let successor = Successor { token: next.digest(), expires_at: now.plus(REFRESH_TOKEN_LIFE) };
+        let successor = Successor {
+            token: next.digest(),
+            expires_at: now.plus(REFRESH_TOKEN_LIFE),
+        };
         match self.store.rotate_refresh_token(&token.digest(), successor, now).await? {
             Rotation::Fresh { user_id, .. } => {
                 let user = self.user(&user_id).await?.ok_or_else(refused)?;
@@ -177,7 +193,11 @@ impl Accounts {
         let user = self.find(email).await?;
         let is_last_admin = user.role == Role::Admin && self.store.count_users(Role::Admin).await? == 1;
         if is_last_admin && role != Role::Admin {
-            return Err(AppError::new(ErrorCode::Conflict, "This is the only admin. Make another account admin first.").field("role"));
+            return Err(AppError::new(
+                ErrorCode::Conflict,
+                "This is the only admin. Make another account admin first.",
+            )
+            .field("role"));
         }
         self.store.set_role(&user.id, role).await?;
         Ok(User { role, ..shown(&user) })
@@ -195,72 +215,22 @@ impl Accounts {
         Ok(())
     }
 
-    /// # Errors
-    /// When the store fails.
-    pub async fn has_admin(&self) -> Result<bool, AppError> {
-        Ok(self.store.count_users(Role::Admin).await? > 0)
-    }
-
-    /// Makes the admin named in the settings unless there is an admin; true when it was made.
-    ///
-    /// # Errors
-    /// `BAD_REQUEST` when e-mail or password break the rules; `CONFLICT` when the e-mail belongs to an account without that role.
-    pub async fn ensure_first_admin(&self, email: &str, password: &SecretString, now: Timestamp) -> Result<bool, AppError> {
-        if self.has_admin().await? {
-            return Ok(false);
-        }
-        let form = Registration { email: email.to_owned(), password: password.expose_secret().to_owned(), name: "Admin".to_owned() };
-        self.create(form, Role::Admin, now).await.map(|_| true)
-    }
-
-    /// The token of a new set-up link, good for [`SET_UP_LINK_LIFE`] and one admin. Print it, never log it.
-    ///
-    /// # Errors
-    /// `CONFLICT` when there is an admin already.
-    pub async fn create_set_up_link(&self, now: Timestamp) -> Result<SecretString, AppError> {
-        if self.has_admin().await? {
-            return Err(set_up_is_over());
-        }
-        let token = OneTimeToken::random();
-        self.store.insert_set_up_link(token.digest(), now.plus(SET_UP_LINK_LIFE)).await?;
-        Ok(token.into_secret())
-    }
-
-    /// Whether a form for the first admin should be shown to the holder of this token.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn set_up_link_is_good(&self, token: &str, now: Timestamp) -> Result<bool, AppError> {
-        match OneTimeToken::parse(token) {
-            Some(token) => Ok(self.store.set_up_link_is_good(&token.digest(), now).await?),
-            None => Ok(false),
-        }
-    }
-
-    /// Makes the first admin and spends the link. A form that is refused leaves the link good.
-    ///
-    /// # Errors
-    /// `FORBIDDEN` on a link that is spent, old or unknown; otherwise as [`Accounts::register`].
-    pub async fn set_up(&self, token: &str, form: Registration, now: Timestamp) -> Result<User, AppError> {
-        let refused = |why: &str| AppError::new(ErrorCode::Forbidden, format!("{why} Restart Keypool to get a new one."));
-        let token = OneTimeToken::parse(token).ok_or_else(|| refused("This set-up link is not valid."))?;
-        // Before the costly hash: strangers must not be able to ask for hashes.
-        if !self.store.set_up_link_is_good(&token.digest(), now).await? {
-            return Err(if self.has_admin().await? { set_up_is_over() } else { refused("This set-up link is used or too old.") });
-        }
-        let user = self.prepare(check_account(&form, Role::Admin)?, now).await?;
-        let shown = shown(&user);
-        match self.store.create_first_admin(&token.digest(), user, now).await.map_err(email_taken)? {
-            LinkUse::Created => Ok(shown),
-            LinkUse::AdminExists => Err(set_up_is_over()),
-            LinkUse::Expired | LinkUse::Unknown => Err(refused("This set-up link is used or too old.")),
-        }
-    }
-
     async fn prepare(&self, account: NewAccount, now: Timestamp) -> Result<StoredUser, AppError> {
-        let NewAccount { email, name, password, role } = account;
+        let NewAccount {
+            email,
+            name,
+            password,
+            role,
+        } = account;
         let password_hash = self.hasher.hash(password).await?;
-        Ok(StoredUser { id: new_id(now), email, name, role, password_hash, created_at: now })
+        Ok(StoredUser {
+            id: new_id(now),
+            email,
+            name,
+            role,
+            password_hash,
+            created_at: now,
+        })
     }
 
     async fn find(&self, email: &str) -> Result<StoredUser, AppError> {
@@ -271,7 +241,12 @@ impl Accounts {
 
     fn signed_in(&self, user: User, refresh: &OneTimeToken, now: Timestamp) -> Result<SignedIn, AppError> {
         let access_token = self.signer.sign(&user, now)?;
-        Ok(SignedIn { access_token, expires_in: tokens::ACCESS_TOKEN_LIFE.as_secs(), refresh_token: refresh.expose().to_owned(), user })
+        Ok(SignedIn {
+            access_token,
+            expires_in: tokens::ACCESS_TOKEN_LIFE.as_secs(),
+            refresh_token: refresh.expose().to_owned(),
+            user,
+        })
     }
 }
 
@@ -279,7 +254,12 @@ fn check_account(form: &Registration, role: Role) -> Result<NewAccount, AppError
     let email = Email::parse(&form.email)?;
     let name = check_name(&form.name)?;
     let password = Password::parse(&form.password, &email)?;
-    Ok(NewAccount { email, name, password, role })
+    Ok(NewAccount {
+        email,
+        name,
+        password,
+        role,
+    })
 }
 
 fn check_name(text: &str) -> Result<String, AppError> {
@@ -292,21 +272,24 @@ fn check_name(text: &str) -> Result<String, AppError> {
 }
 
 fn shown(user: &StoredUser) -> User {
-    User { id: user.id.clone(), email: user.email.as_str().to_owned(), name: user.name.clone(), role: user.role }
+    User {
+        id: user.id.clone(),
+        email: user.email.as_str().to_owned(),
+        name: user.name.clone(),
+        role: user.role,
+    }
 }
 
 fn email_taken(error: StoreError) -> AppError {
     match error {
-        StoreError::Conflict { .. } => AppError::new(ErrorCode::Conflict, "There is an account with this e-mail already.").field("email"),
+        StoreError::Conflict { .. } => {
+            AppError::new(ErrorCode::Conflict, "There is an account with this e-mail already.").field("email")
+        }
         other => other.into(),
     }
 }
 
-fn set_up_is_over() -> AppError {
-    AppError::new(ErrorCode::Conflict, "Set-up is done: there is an admin. Sign in.")
-}
-
-/// A UUIDv7 of the given time.
+/// A UUID, version 7, of the given time.
 fn new_id(now: Timestamp) -> String {
     let (seconds, millis) = (now.as_millis() / 1000, now.as_millis() % 1000);
     let nanos = u32::try_from(millis * 1_000_000).unwrap_or(0);

@@ -205,7 +205,9 @@ impl Analysis {
                 self.state = State::Calling(Running { lease, model, started, first_text_ms: None });
                 Some(StreamEvent::Status(progress))
             }
-            Err(exhausted) => {
+            Err(mut exhausted) => {
+                // Of a journey that has tried everything the pool cannot say when; of a new request it can.
+                exhausted.retry_at = exhausted.retry_at.or_else(|| self.deps.pool.retry_at(model));
                 let error = refusal::exhausted(&exhausted, self.last_failure.as_ref(), self.deps.clock.now());
                 Some(self.fail(error).await)
             }
@@ -262,7 +264,7 @@ impl Analysis {
         finish::log_failure(&self.caller.request_id, facts.number, &failure);
         let next = self.journey.after(&facts, &failure.outcome, sent_on, rand::random());
         let spent = self.retries_spent() || Instant::now() >= self.deadline;
-        let error = refusal::failed(&failure, &self.deps.pool.verdict(model), self.deps.pool.next_ready(), self.deps.clock.now(), sent_on);
+        let error = refusal::failed(&failure, &self.deps.pool.verdict(model), self.deps.pool.retry_at(model), self.deps.clock.now(), sent_on);
         self.last_failure = Some(failure);
         match next {
             Next::Again { after, .. } if !spent => {

@@ -3,7 +3,9 @@
 //! Secrets leave here in two ways: [`Keyring::secret`] for a call to the provider, and sealed, for the store.
 
 pub mod cipher;
+mod facts;
 mod provider_key;
+mod refusals;
 pub mod secrets_file;
 
 use std::borrow::Cow;
@@ -11,56 +13,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use app::error::{AppError, ErrorCode};
+use app::error::AppError;
 use app::types::{KeyOrigin, NewKey};
 use pool::{KeyId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use cipher::MasterKey;
+pub use facts::{KeyFacts, KeyFromEnvironment, KeyringError};
 pub use provider_key::{KeyRefused, ProviderKey};
+use refusals::{check_label, duplicate, from_environment, no_such_key};
 
 use crate::store::{Digest, EnvironmentKey, KeyChange, NewStoredKey, Store, StoreError, StoredKey};
 
-/// Longest label, in characters.
-pub const LABEL_CHARS_MAX: usize = 60;
 /// The field of a key's record that is sealed.
 const SECRET_FIELD: &str = "secret";
-
-/// A key set in the environment, as `config` read it.
-#[derive(Clone)]
-pub struct KeyFromEnvironment {
-    /// N of `GOOGLE_AI_API_KEY_N`.
-    pub number: u32,
-    pub variable: String,
-    pub secret: SecretString,
-}
-
-/// What may be shown of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyFacts {
-    pub id: KeyId,
-    pub number: u32,
-    pub label: String,
-    /// The last four characters behind dots; dots alone when the key is so short that four would tell too much.
-    pub mask: String,
-    pub origin: KeyOrigin,
-    pub fingerprint: Digest,
-}
 
 struct Entry {
     facts: KeyFacts,
     secret: SecretString,
-}
-
-/// Why the keys could not be read at start.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyringError {
-    #[error("{variable}: {reason}")]
-    Environment { variable: String, reason: KeyRefused },
-    #[error("key {number} ({label}) cannot be read: {reason}")]
-    Sealed { number: u32, label: String, reason: cipher::CipherError },
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// The keys of this process with their secrets.
@@ -72,13 +42,15 @@ pub struct Keyring {
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyring").field("keys", &self.read().len()).finish_non_exhaustive()
+        f.debug_struct("Keyring")
+            .field("keys", &self.read().len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Keyring {
-    /// Opens every stored key and takes in those of the environment. Returns the records of all that can be used, in the
-    /// order of their numbers; a variable that repeats a secret adds nothing.
+    /// Opens every stored key and takes in those of the environment. Returns the records of all that can be used, in
+    /// the order of their numbers; a variable that repeats a secret adds nothing.
     ///
     /// # Errors
     /// A key of the environment that cannot be one, a stored key sealed under another master key, a store that fails.
@@ -88,13 +60,29 @@ impl Keyring {
         environment: Vec<KeyFromEnvironment>,
         now: Timestamp,
     ) -> Result<(Self, Vec<StoredKey>), KeyringError> {
-        let keyring = Self { store, master, keys: RwLock::default() };
+        let keyring = Self {
+            store,
+            master,
+            keys: RwLock::default(),
+        };
         let mut usable = BTreeMap::new();
-        for KeyFromEnvironment { number, variable, secret } in environment {
-            let key = ProviderKey::parse(secret.expose_secret())
-                .map_err(|reason| KeyringError::Environment { variable: variable.clone(), reason })?;
+        for KeyFromEnvironment {
+            number,
+            variable,
+            secret,
+        } in environment
+        {
+            let key = ProviderKey::parse(secret.expose_secret()).map_err(|reason| KeyringError::Environment {
+                variable: variable.clone(),
+                reason,
+            })?;
             let fingerprint = keyring.master.fingerprint(key.expose());
-            let row = EnvironmentKey { fingerprint, label: variable, preferred_number: number, now };
+            let row = EnvironmentKey {
+                fingerprint,
+                label: variable,
+                preferred_number: number,
+                now,
+            };
             let stored = keyring.store.adopt_environment_key(row).await?;
             keyring.insert(&stored, key);
             usable.insert(stored.number, stored);
@@ -149,7 +137,12 @@ impl Keyring {
             tracing::warn!("a key was added that does not look like one of Google's; it is kept as it is");
         }
         let fingerprint = self.master.fingerprint(key.expose());
-        let known = self.store.keys().await?.into_iter().find(|stored| stored.fingerprint == fingerprint);
+        let known = self
+            .store
+            .keys()
+            .await?
+            .into_iter()
+            .find(|stored| stored.fingerprint == fingerprint);
         let stored = match known {
             Some(stored) if self.facts(KeyId(stored.id)).is_some() => return Err(duplicate(stored.number)),
             Some(stored) => self.keep(&stored, &key, label).await?,
@@ -162,14 +155,25 @@ impl Keyring {
     /// Changes what is known of a key; the secret stays.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `BAD_REQUEST` on a label that cannot be one; `CONFLICT` on a new label for a key from the environment.
+    /// `NOT_FOUND`; `BAD_REQUEST` on a label that cannot be one; `CONFLICT` on a new label for a key from the
+    /// environment.
     pub async fn update(&self, id: KeyId, change: KeyChange) -> Result<StoredKey, AppError> {
         let facts = self.facts(id).ok_or_else(no_such_key)?;
         let label = change.label.as_deref().map(check_label).transpose()?;
         if label.is_some() && facts.origin == KeyOrigin::Environment {
             return Err(from_environment(&facts));
         }
-        let stored = self.store.update_key(id.0, KeyChange { label, sealed: None, ..change }).await?;
+        let stored = self
+            .store
+            .update_key(
+                id.0,
+                KeyChange {
+                    label,
+                    sealed: None,
+                    ..change
+                },
+            )
+            .await?;
         if let Some(entry) = self.write().get_mut(&id) {
             entry.facts.label.clone_from(&stored.label);
         }
@@ -190,8 +194,8 @@ impl Keyring {
         Ok(())
     }
 
-    /// The text with every secret in it replaced by its mask: the last layer before a log or an error of foreign origin,
-    /// since the provider itself repeats keys in its error texts.
+    /// The text with every secret in it replaced by its mask: the last layer before a log or an error of foreign
+    /// origin, since the provider itself repeats keys in its error texts.
     pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut clean = Cow::Borrowed(text);
         for entry in self.read().values() {
@@ -207,18 +211,43 @@ impl Keyring {
     async fn keep(&self, stored: &StoredKey, key: &ProviderKey, label: String) -> Result<StoredKey, AppError> {
         let sealed = self.seal(stored.id, key)?;
         let label = (!label.is_empty()).then_some(label);
-        Ok(self.store.update_key(stored.id, KeyChange { label, sealed: Some(sealed), ..KeyChange::default() }).await?)
+        Ok(self
+            .store
+            .update_key(
+                stored.id,
+                KeyChange {
+                    label,
+                    sealed: Some(sealed),
+                    ..KeyChange::default()
+                },
+            )
+            .await?)
     }
 
-    async fn insert_new(&self, key: &ProviderKey, label: String, fingerprint: Digest, now: Timestamp) -> Result<StoredKey, AppError> {
+    async fn insert_new(
+        &self,
+        key: &ProviderKey,
+        label: String,
+        fingerprint: Digest,
+        now: Timestamp,
+    ) -> Result<StoredKey, AppError> {
         let id = self.store.next_key_id().await?;
         let sealed = self.seal(id, key)?;
-        let new = NewStoredKey { id, label, fingerprint, sealed, created_at: now };
+        let new = NewStoredKey {
+            id,
+            label,
+            fingerprint,
+            sealed,
+            created_at: now,
+        };
         match self.store.insert_key(new).await {
             // Somebody else added the same key meanwhile.
             Err(StoreError::Conflict { .. }) => {
                 let keys = self.store.keys().await?;
-                let number = keys.iter().find(|stored| stored.fingerprint == fingerprint).map_or(0, |stored| stored.number);
+                let number = keys
+                    .iter()
+                    .find(|stored| stored.fingerprint == fingerprint)
+                    .map_or(0, |stored| stored.number);
                 Err(duplicate(number))
             }
             other => Ok(other?),
@@ -226,14 +255,18 @@ impl Keyring {
     }
 
     fn seal(&self, id: u64, key: &ProviderKey) -> Result<Vec<u8>, AppError> {
-        self.master.seal(&record_name(id), SECRET_FIELD, key.expose().as_bytes()).map_err(|error| {
-            tracing::error!(%error, "a key could not be sealed");
-            AppError::internal()
-        })
+        self.master
+            .seal(&record_name(id), SECRET_FIELD, key.expose().as_bytes())
+            .map_err(|error| {
+                tracing::error!(%error, "a key could not be sealed");
+                AppError::internal()
+            })
     }
 
     fn unseal(&self, stored: &StoredKey) -> Result<ProviderKey, cipher::CipherError> {
-        let plain = self.master.open(&record_name(stored.id), SECRET_FIELD, &stored.sealed)?;
+        let plain = self
+            .master
+            .open(&record_name(stored.id), SECRET_FIELD, &stored.sealed)?;
         let text = std::str::from_utf8(&plain).map_err(|_| cipher::CipherError::Damaged)?;
         ProviderKey::parse(text).map_err(|_| cipher::CipherError::Damaged)
     }
@@ -247,7 +280,13 @@ impl Keyring {
             origin: stored.origin,
             fingerprint: stored.fingerprint,
         };
-        self.write().insert(facts.id, Entry { facts, secret: key.into_secret() });
+        self.write().insert(
+            facts.id,
+            Entry {
+                facts,
+                secret: key.into_secret(),
+            },
+        );
     }
 
     // A panic elsewhere leaves the map whole: every change of it is one insert or remove.
@@ -262,28 +301,6 @@ impl Keyring {
 
 fn record_name(id: u64) -> String {
     format!("key/{id}")
-}
-
-fn check_label(text: &str) -> Result<String, AppError> {
-    let label = text.trim();
-    if label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
-        let message = format!("A label has at most {LABEL_CHARS_MAX} characters on one line.");
-        return Err(AppError::new(ErrorCode::BadRequest, message).field("label"));
-    }
-    Ok(label.to_owned())
-}
-
-fn duplicate(number: u32) -> AppError {
-    AppError::new(ErrorCode::Conflict, format!("This key is in the pool already, as key {number}.")).field("key")
-}
-
-fn no_such_key() -> AppError {
-    AppError::new(ErrorCode::NotFound, "There is no such key.")
-}
-
-fn from_environment(facts: &KeyFacts) -> AppError {
-    let message = format!("Key {} comes from the environment: change {} there and restart.", facts.number, facts.label);
-    AppError::new(ErrorCode::Conflict, message)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod http;
 pub mod keyring;
 pub mod keys;
 pub mod pool_log;
+pub mod private_files;
 pub mod provider;
 pub mod recovery;
 pub mod sessions;

@@ -62,7 +62,11 @@ impl SessionStore for Sessions {
 
     async fn save(&self, record: &Record) -> Result<()> {
         let now = self.clock.now();
-        let is_kept = self.store.save_session(stored(record, now, now.plus(WHOLE_LIFE))?).await.map_err(backend)?;
+        let is_kept = self
+            .store
+            .save_session(stored(record, now, now.plus(WHOLE_LIFE))?)
+            .await
+            .map_err(backend)?;
         if !is_kept {
             tracing::debug!("a session was ended while a request of it was under way");
         }
@@ -71,15 +75,27 @@ impl SessionStore for Sessions {
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         let now = self.clock.now();
-        let Some(session) = self.store.session(&digest(*id)).await.map_err(backend)? else { return Ok(None) };
+        let Some(session) = self.store.session(&digest(*id)).await.map_err(backend)? else {
+            return Ok(None);
+        };
         let end = session.expires_at.min(session.ends_at);
         if end <= now {
             return Ok(None);
         }
-        let record = Record { id: *id, data: from_json(&session.data)?, expiry_date: date(end)? };
+        let record = Record {
+            id: *id,
+            data: from_json(&session.data)?,
+            expiry_date: date(end)?,
+        };
         let idle_end = now.plus(IDLE_LIFE);
         if idle_end.since(session.expires_at) >= TOUCH_EVERY {
-            self.store.save_session(StoredSession { expires_at: idle_end, ..session }).await.map_err(backend)?;
+            self.store
+                .save_session(StoredSession {
+                    expires_at: idle_end,
+                    ..session
+                })
+                .await
+                .map_err(backend)?;
         }
         Ok(Some(record))
     }
@@ -90,9 +106,19 @@ impl SessionStore for Sessions {
 }
 
 fn stored(record: &Record, now: Timestamp, ends_at: Timestamp) -> Result<StoredSession> {
-    let user_id = record.data.get(USER_ID).and_then(|value| value.as_str()).map(str::to_owned);
+    let user_id = record
+        .data
+        .get(USER_ID)
+        .and_then(|value| value.as_str())
+        .map(str::to_owned);
     let data = serde_json::to_value(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
-    Ok(StoredSession { id: digest(record.id), user_id, data, expires_at: now.plus(IDLE_LIFE), ends_at })
+    Ok(StoredSession {
+        id: digest(record.id),
+        user_id,
+        data,
+        expires_at: now.plus(IDLE_LIFE),
+        ends_at,
+    })
 }
 
 /// The id is the cookie's value, a credential: a stolen copy of the store must not open sessions.
@@ -106,7 +132,8 @@ fn from_json<T: serde::de::DeserializeOwned>(data: &serde_json::Value) -> Result
 
 fn date(at: Timestamp) -> Result<OffsetDateTime> {
     let seconds = i64::try_from(at.as_millis() / 1000).unwrap_or(i64::MAX);
-    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| Error::Decode("the session ends beyond all dates".to_owned()))
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .map_err(|_| Error::Decode("the session ends beyond all dates".to_owned()))
 }
 
 fn backend(error: StoreError) -> Error {
@@ -130,8 +157,16 @@ mod tests {
     }
 
     fn record() -> Record {
-        let data = [(USER_ID.to_owned(), json!("ada")), ("theme".to_owned(), json!({"dark": true}))].into();
-        Record { id: Id::default(), data, expiry_date: OffsetDateTime::UNIX_EPOCH }
+        let data = [
+            (USER_ID.to_owned(), json!("ada")),
+            ("theme".to_owned(), json!({"dark": true})),
+        ]
+        .into();
+        Record {
+            id: Id::default(),
+            data,
+            expiry_date: OffsetDateTime::UNIX_EPOCH,
+        }
     }
 
     #[tokio::test]
@@ -143,7 +178,10 @@ mod tests {
         assert_eq!((loaded.id, loaded.data), (made.id, made.data.clone()));
         made.data.remove("theme");
         sessions.save(&made).await.expect("saved");
-        assert_eq!(sessions.load(&made.id).await.expect("read").expect("found").data, made.data);
+        assert_eq!(
+            sessions.load(&made.id).await.expect("read").expect("found").data,
+            made.data
+        );
         assert!(sessions.load(&Id::default()).await.expect("read").is_none());
     }
 
@@ -199,7 +237,11 @@ mod tests {
         let (_dir, sessions, _clock) = sessions();
         let mut made = record();
         sessions.create(&mut made).await.expect("created");
-        sessions.store.set_role("ada", app::types::Role::Admin).await.expect("changed");
+        sessions
+            .store
+            .set_role("ada", app::types::Role::Admin)
+            .await
+            .expect("changed");
         assert!(sessions.load(&made.id).await.expect("read").is_none());
     }
 
@@ -213,6 +255,9 @@ mod tests {
         let (id, text) = (made.id.0.to_le_bytes(), made.id.to_string());
         assert!(!bytes.windows(16).any(|window| window == id));
         assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()));
-        assert!(bytes.windows(5).any(|window| window == b"theme"), "the data was looked at");
+        assert!(
+            bytes.windows(5).any(|window| window == b"theme"),
+            "the data was looked at"
+        );
     }
 }

@@ -115,6 +115,22 @@ impl SharedPool {
         self.lock().probes_due(self.0.clock.now())
     }
 
+    /// When a new request for the model may be served, as far as time alone decides; `None` when it may be now, or when only a
+    /// person or a probe can help.
+    pub fn retry_at(&self, model: ModelId) -> Option<Timestamp> {
+        let now = self.0.clock.now();
+        let mut pool = self.lock();
+        let journey = pool.journey();
+        match pool.acquire(&Want { model, tokens: 0, journey: &journey, owner: None }, now, 0) {
+            Ok(lease) => {
+                // No call is made with it. Nothing that must be stored comes of a lease given back.
+                let _ = pool.report(lease, &Outcome::Cancelled, now);
+                None
+            }
+            Err(exhausted) => exhausted.retry_at,
+        }
+    }
+
     /// When something changes by time alone.
     pub fn next_ready(&self) -> Option<Timestamp> {
         self.lock().next_ready(self.0.clock.now())

@@ -25,6 +25,7 @@ use crate::http::{self, Services, Site};
 use crate::keyring::secrets_file::{SecretsFileError, load_or_create_secret};
 use crate::keyring::{KeyFromEnvironment, Keyring, KeyringError, MasterKey, cipher::CipherError};
 use crate::keys::{self, Keys};
+use crate::private_files::make_private_dir;
 use crate::provider::Provider;
 use crate::provider::gemini::{self, Gemini};
 use crate::recovery::Recovery;
@@ -232,19 +233,11 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
-    create_private_dir(data_dir).map_err(|error| StartError::DataDir { path: data_dir.display().to_string(), reason: error.kind() })?;
+    make_private_dir(data_dir).map_err(|error| StartError::DataDir { path: data_dir.display().to_string(), reason: error.kind() })?;
     let path = data_dir.join("keypool.db");
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
     let store = opened.map_err(|_| StoreError::Unavailable("opening it was broken off".to_owned()))??;
     Ok(Arc::new(store))
-}
-
-fn create_private_dir(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// The one set, else the one generated once into the data folder.

@@ -1,8 +1,9 @@
 //! Port to what outlives the process: keys (sealed), pool state, accounts, sessions, analyses, usage events.
 //!
-//! The port is neutral: everything here can be kept in SQLite as well as in MongoDB. What must not tear (a refresh token's
-//! rotation, the first admin with its link) is one method, so that an adapter can make it one transaction.
-//! Time is always an argument. Every method may fail with [`StoreError::Unavailable`]; other errors are named where they occur.
+//! The port is neutral: everything here can be kept in SQLite as well as in MongoDB. What must not tear (a refresh
+//! token's rotation, the first admin with its link) is one method, so that an adapter can make it one transaction.
+//! Time is always an argument. Every method may fail with [`StoreError::Unavailable`]; other errors are named where
+//! they occur.
 
 mod history;
 mod records;
@@ -15,8 +16,8 @@ use pool::Timestamp;
 
 pub use history::Cursor;
 pub use records::{
-    Digest, EnvironmentKey, EventKey, EventKind, KeyChange, LinkUse, NewStoredKey, Rotation, StoredAnalysis, StoredKey, StoredRefreshToken,
-    StoredSession, StoredUser, Successor, UsageCount, UsageEvent, Word,
+    Digest, EnvironmentKey, EventKey, EventKind, KeyChange, LinkUse, NewStoredKey, Rotation, StoredAnalysis, StoredKey,
+    StoredRefreshToken, StoredSession, StoredUser, Successor, UsageCount, UsageEvent, Word,
 };
 
 use crate::accounts::Email;
@@ -30,13 +31,16 @@ pub enum StoreError {
     NotFound { what: &'static str },
     #[error("{what} is taken already")]
     Conflict { what: &'static str },
-    /// Try later: nothing is wrong with the request, and nothing of it was kept.
+    /// Try later: nothing is wrong with the request. After a failed commit it may have been kept all the same, which is
+    /// why what is written has an id of its own.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// Never repaired silently and never replaced by an empty store.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
-    #[error("the store has schema {found}, this version of Keypool knows up to {known}: start the newer version, or restore a backup made before the upgrade")]
+    #[error(
+        "the store has schema {found}, this version of Keypool knows up to {known}: start the newer version, or restore a backup made before the upgrade"
+    )]
     SchemaTooNew { found: u32, known: u32 },
     #[error("another Keypool is running on {0}: stop it, or give this one its own DATA_DIR")]
     InUse(String),
@@ -49,7 +53,8 @@ pub trait Store: Send + Sync + 'static {
 
     async fn schema_version(&self) -> Result<u32>;
 
-    /// Ends the store: what was accepted is written, then further writes are `Unavailable`. Calling it again is harmless.
+    /// Ends the store: what was accepted is written, then further writes are `Unavailable`. Calling it again is
+    /// harmless.
     async fn close(&self) -> Result<()>;
 
     // --- Provider keys ---
@@ -57,7 +62,8 @@ pub trait Store: Send + Sync + 'static {
     /// In the order of their numbers, environment keys that are no longer set included (their `sealed` is empty).
     async fn keys(&self) -> Result<Vec<StoredKey>>;
 
-    /// The id for a key about to be inserted: the seal of its secret is bound to it. Ids left unused are not given out again.
+    /// The id for a key about to be inserted: the seal of its secret is bound to it. Ids left unused are not given out
+    /// again.
     async fn next_key_id(&self) -> Result<u64>;
 
     /// Adds a key of the console under the next number ever.
@@ -66,8 +72,8 @@ pub trait Store: Send + Sync + 'static {
     /// `Conflict` when its id or its fingerprint exists.
     async fn insert_key(&self, key: NewStoredKey) -> Result<StoredKey>;
 
-    /// The row of a key set in the environment, found by fingerprint and made when it is new; a key of the console with the
-    /// same secret is returned as it is. A new row gets the preferred number unless that was ever used.
+    /// The row of a key set in the environment, found by fingerprint and made when it is new; a key of the console with
+    /// the same secret is returned as it is. A new row gets the preferred number unless that was ever used.
     async fn adopt_environment_key(&self, key: EnvironmentKey) -> Result<StoredKey>;
 
     /// # Errors
@@ -127,8 +133,8 @@ pub trait Store: Send + Sync + 'static {
     /// `Conflict` when the id exists.
     async fn create_session(&self, session: StoredSession) -> Result<()>;
 
-    /// Replaces everything of the session but `ends_at`. False when there is none: one that was ended must not come back
-    /// with a request that was under way.
+    /// Replaces everything of the session but `ends_at`. False when there is none: one that was ended must not come
+    /// back with a request that was under way.
     async fn save_session(&self, session: StoredSession) -> Result<bool>;
 
     /// Ended ones too until they are removed: the caller compares.
@@ -136,14 +142,12 @@ pub trait Store: Send + Sync + 'static {
 
     async fn delete_session(&self, id: &Digest) -> Result<()>;
 
-    async fn delete_user_sessions(&self, user_id: &str) -> Result<u64>;
-
     // --- Refresh tokens ---
 
     async fn insert_refresh_token(&self, token: StoredRefreshToken) -> Result<()>;
 
-    /// Spends a token and puts its successor in its place, of the same family and user. A token spent before revokes the
-    /// whole family: either its thief or its owner comes second, and nobody can tell which.
+    /// Spends a token and puts its successor in its place, of the same family and user. A token spent before revokes
+    /// the whole family: either its thief or its owner comes second, and nobody can tell which.
     async fn rotate_refresh_token(&self, token: &Digest, successor: Successor, now: Timestamp) -> Result<Rotation>;
 
     /// Revokes the family the token belongs to (signing out). False when the token is unknown.
@@ -184,8 +188,11 @@ impl From<StoreError> for AppError {
             StoreError::Conflict { what } => Self::new(ErrorCode::Conflict, format!("{what} is taken already.")),
             StoreError::Unavailable(_) => {
                 tracing::error!(%error, "the store did not do what was asked");
-                let message = "The data store cannot be reached. Nothing was changed. Try again in a few seconds.";
-                Self { retry_after_seconds: Some(5), ..Self::new(ErrorCode::NoCapacity, message) }
+                let message = "The data store cannot be reached. Try again in a few seconds.";
+                Self {
+                    retry_after_seconds: Some(5),
+                    ..Self::new(ErrorCode::NoCapacity, message)
+                }
             }
             StoreError::Corrupt(_) | StoreError::SchemaTooNew { .. } | StoreError::InUse(_) => {
                 tracing::error!(%error, "the store did not do what was asked");

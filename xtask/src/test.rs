@@ -118,8 +118,9 @@ fn deny(workspace: &Workspace) -> Result<()> {
 }
 
 fn browser(workspace: &Workspace) -> Result<()> {
-    // Building the two programs alone would choose other features of the crates they share with the tests, and so
-    // compile nearly all of them once more.
+    site::build(workspace)?;
+    // The two programs come with their integration tests. Building them alone would choose other features of the crates
+    // that they share, and so compile nearly all of them once more.
     run(&mut command(workspace, "cargo", "test --workspace --no-run --quiet"))?;
     for check in ["tsc --noEmit", "playwright test"] {
         let mut npx = command(workspace, "npx", &format!("--no-install {check}"));

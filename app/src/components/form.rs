@@ -20,7 +20,9 @@ pub fn Field(
     #[prop(optional)] autofocus: bool,
     #[prop(optional_no_strip)] refused: Option<RefusedForm>,
 ) -> impl IntoView {
-    let error = refused.filter(|refused| refused.error.field.as_deref() == Some(name)).map(|refused| refused.error.message);
+    let error = refused
+        .filter(|refused| refused.error.field.as_deref() == Some(name))
+        .map(|refused| refused.error.message);
     let invalid = error.is_some().then_some("true");
     let (hint_id, error_id) = (format!("{name}-hint"), format!("{name}-error"));
     let described = [hint.map(|_| hint_id.clone()), error.as_ref().map(|_| error_id.clone())];
@@ -60,7 +62,7 @@ pub fn Field(
 pub fn RefusedSummary(title: &'static str, refused: Option<RefusedForm>) -> impl IntoView {
     refused.map(|refused| {
         let error = refused.error;
-        let wait = error.retry_after_seconds.map(|seconds| text::error::wait(seconds));
+        let wait = error.retry_after_seconds.map(text::error::wait);
         let link = error.field.clone().map(|field| format!("#{field}"));
         view! {
             <div class="banner tone-major" role="alert" tabindex="-1" autofocus data-testid="refused">

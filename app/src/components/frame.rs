@@ -60,7 +60,11 @@ pub fn CardFrame(
 ) -> impl IntoView {
     let context = expect_context::<PageContext>();
     let simulated = status().is_some_and(|status| status.simulated);
-    let class = if wide { "card-column card-column-wide" } else { "card-column" };
+    let class = if wide {
+        "card-column card-column-wide"
+    } else {
+        "card-column"
+    };
     view! {
         <PageTitle title/>
         <SkipLink/>
@@ -92,10 +96,10 @@ fn SkipLink() -> impl IntoView {
 #[component]
 fn Simulated() -> impl IntoView {
     view! {
-        <p class="simulated" data-testid="simulated">
+        <aside class="simulated" aria-label=text::NOTICE data-testid="simulated">
             <Icon name="info"/>
-            <span>{text::SIMULATED}</span>
-        </p>
+            <p>{text::SIMULATED}</p>
+        </aside>
     }
     .into_any()
 }

@@ -68,9 +68,9 @@ fn ThemeForm(chosen: Theme, next: String) -> impl IntoView {
         })
         .collect::<Vec<_>>();
     view! {
-        <form method="post" action="/theme" class="segmented theme" role="group" aria-label=text::nav::THEME>
+        <form method="post" action="/theme">
             <input type="hidden" name="next" value=next/>
-            {choices}
+            <div class="segmented" role="group" aria-label=text::nav::THEME>{choices}</div>
         </form>
     }
     .into_any()

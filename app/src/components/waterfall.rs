@@ -48,7 +48,11 @@ pub fn Waterfall(
 #[component]
 fn Row(number: usize, attempt: Attempt, span: Span) -> impl IntoView {
     let served = attempt.outcome == "success";
-    let (tone, icon) = if served { ("tone-ok", "operational") } else { ("tone-degraded", "degraded") };
+    let (tone, icon) = if served {
+        ("tone-ok", "operational")
+    } else {
+        ("tone-degraded", "degraded")
+    };
     view! {
         <tr>
             <td>{words::call(number, attempt.key_number)}</td>
@@ -93,7 +97,11 @@ mod tests {
     use super::*;
 
     fn attempt(ms: u64) -> Attempt {
-        Attempt { key_number: 1, outcome: "success".to_owned(), ms }
+        Attempt {
+            key_number: 1,
+            outcome: "success".to_owned(),
+            ms,
+        }
     }
 
     #[test]
@@ -106,7 +114,10 @@ mod tests {
     fn no_bar_leaves_the_picture_or_vanishes() {
         for whole_ms in [0, 1, 7, 10_000] {
             for span in spans(&[attempt(0), attempt(7), attempt(0)], whole_ms) {
-                assert!(span.width >= 8 && span.start + span.width <= 1_000, "{span:?} of {whole_ms} ms");
+                assert!(
+                    span.width >= 8 && span.start + span.width <= 1_000,
+                    "{span:?} of {whole_ms} ms"
+                );
             }
         }
     }

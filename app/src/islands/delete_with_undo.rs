@@ -8,7 +8,8 @@ use crate::text::history_actions as words;
 #[cfg(target_arch = "wasm32")]
 const UNDO: std::time::Duration = std::time::Duration::from_secs(10);
 
-type Timer = StoredValue<Option<TimeoutHandle>>;
+/// Counts the deletions asked for: a timer of one that was taken back must do nothing.
+type Turn = StoredValue<u32>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -24,7 +25,7 @@ enum Step {
 #[island]
 pub fn DeleteWithUndo(id: String, title: String) -> impl IntoView {
     let step = RwSignal::new(Step::Ready);
-    let timer = StoredValue::new(None::<TimeoutHandle>);
+    let turn: Turn = StoredValue::new(0);
     let form = NodeRef::<html::Form>::new();
     let action = format!("/history/{id}/delete");
     let url = StoredValue::new(format!("/api/ai-analysis/analyses/{id}"));
@@ -34,14 +35,14 @@ pub fn DeleteWithUndo(id: String, title: String) -> impl IntoView {
     let on_submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         if step.get_untracked() != Step::Waiting {
-            begin(step, timer, url, form);
+            begin(step, turn, url, form);
         }
     };
     view! {
         <form class="delete-form" method="post" action=action node_ref=form on:submit=on_submit>
             {move || if is_waiting.get() {
                 view! {
-                    <button type="button" class="button" on:click=move |_| undo(step, timer, form)>
+                    <button type="button" class="button" on:click=move |_| undo(step, form)>
                         <Icon name="retry"/>
                         {words::UNDO}
                     </button>
@@ -67,10 +68,10 @@ pub fn DeleteWithUndo(id: String, title: String) -> impl IntoView {
 
 /// Nobody deletes on the server before hydration; the form does.
 #[cfg(not(target_arch = "wasm32"))]
-fn begin(_: RwSignal<Step>, _: Timer, _: StoredValue<String>, _: NodeRef<html::Form>) {}
+fn begin(_: RwSignal<Step>, _: Turn, _: StoredValue<String>, _: NodeRef<html::Form>) {}
 
 #[cfg(not(target_arch = "wasm32"))]
-fn undo(_: RwSignal<Step>, _: Timer, _: NodeRef<html::Form>) {}
+fn undo(_: RwSignal<Step>, _: NodeRef<html::Form>) {}
 
 #[cfg(not(target_arch = "wasm32"))]
 fn delete_when_leaving(_: RwSignal<Step>, _: StoredValue<String>) {}
@@ -85,22 +86,25 @@ mod browser {
     use wasm_bindgen::JsCast as _;
     use wasm_bindgen::prelude::Closure;
 
-    use super::{Step, Timer, UNDO};
+    use super::{Step, Turn, UNDO};
     use crate::islands::browser::{http, window};
 
-    pub(super) fn begin(step: RwSignal<Step>, timer: Timer, url: StoredValue<String>, form: NodeRef<html::Form>) {
+    pub(super) fn begin(step: RwSignal<Step>, turn: Turn, url: StoredValue<String>, form: NodeRef<html::Form>) {
         step.set(Step::Waiting);
         mark(form, true);
         // The pressed button is replaced: the focus goes to its successor once that stands there.
         request_animation_frame(move || focus_button(form));
-        let over = move || leptos::task::spawn_local(delete(step, url, form));
-        timer.set_value(set_timeout_with_handle(over, UNDO).ok());
+        turn.update_value(|turn| *turn += 1);
+        let this_turn = turn.get_value();
+        let over = move || {
+            if step.get_untracked() == Step::Waiting && turn.get_value() == this_turn {
+                leptos::task::spawn_local(delete(step, url, form));
+            }
+        };
+        set_timeout(over, UNDO);
     }
 
-    pub(super) fn undo(step: RwSignal<Step>, timer: Timer, form: NodeRef<html::Form>) {
-        if let Some(timer) = timer.get_value() {
-            timer.clear();
-        }
+    pub(super) fn undo(step: RwSignal<Step>, form: NodeRef<html::Form>) {
         step.set(Step::Ready);
         mark(form, false);
         request_animation_frame(move || focus_button(form));

@@ -30,7 +30,12 @@ pub fn AnalysisDetail() -> impl IntoView {
                 </Frame>
             }
             .into_any(),
-            Err(error) if matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::BadRequest) => {
+            Err(error)
+                if matches!(
+                    error.code,
+                    ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::BadRequest
+                ) =>
+            {
                 PageStatus::set(404);
                 error_page(404, &context.request_id).into_any()
             }

@@ -65,15 +65,24 @@ fn draft_again(analysis: Analysis, models: &[String]) -> Draft {
     let model = analysis.summary.model;
     Draft {
         prompt: analysis.prompt,
-        model: if models.first() == Some(&model) { String::new() } else { model },
+        model: if models.first() == Some(&model) {
+            String::new()
+        } else {
+            model
+        },
         system: analysis.system.unwrap_or_default(),
         ..Draft::default()
     }
 }
 
 fn example(number: Option<&str>) -> Draft {
-    let prompt = number.and_then(|number| number.parse::<usize>().ok()).and_then(|number| EXAMPLES.get(number));
-    Draft { prompt: prompt.copied().unwrap_or_default().to_owned(), ..Draft::default() }
+    let prompt = number
+        .and_then(|number| number.parse::<usize>().ok())
+        .and_then(|number| EXAMPLES.get(number));
+    Draft {
+        prompt: prompt.copied().unwrap_or_default().to_owned(),
+        ..Draft::default()
+    }
 }
 
 #[component]
@@ -98,7 +107,12 @@ fn Recent(recent: Result<AnalysisPage, AppError>) -> impl IntoView {
         Err(_) => view! { <p class="muted label">{text::RECENT_FAILED}</p> }.into_any(),
         Ok(page) if page.items.is_empty() => view! { <p class="muted label">{text::RECENT_EMPTY}</p> }.into_any(),
         Ok(page) => {
-            let items = page.items.into_iter().take(RECENT_MAX).map(recent_item).collect::<Vec<_>>();
+            let items = page
+                .items
+                .into_iter()
+                .take(RECENT_MAX)
+                .map(recent_item)
+                .collect::<Vec<_>>();
             view! { <ul role="list" class="recent-list">{items}</ul> }.into_any()
         }
     };

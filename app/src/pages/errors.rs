@@ -46,6 +46,8 @@ pub fn error_document(options: &LeptosOptions, context: PageContext, code: u16) 
 #[component]
 pub fn NotFound() -> impl IntoView {
     PageStatus::set(404);
-    let request_id = use_context::<PageContext>().map(|context| context.request_id).unwrap_or_default();
+    let request_id = use_context::<PageContext>()
+        .map(|context| context.request_id)
+        .unwrap_or_default();
     error_page(404, &request_id)
 }

@@ -39,8 +39,14 @@ pub fn History() -> impl IntoView {
 
 #[component]
 fn List(page: AnalysisPage, first: bool) -> impl IntoView {
-    let rows = page.items.into_iter().map(|item| view! { <Row item/> }).collect::<Vec<_>>();
-    let next = page.next_cursor.map(|cursor| query::link("/history", "cursor", &cursor));
+    let rows = page
+        .items
+        .into_iter()
+        .map(|item| view! { <Row item/> })
+        .collect::<Vec<_>>();
+    let next = page
+        .next_cursor
+        .map(|cursor| query::link("/history", "cursor", &cursor));
     view! {
         <div class="table-wrap">
             <table class="table history" data-testid="history">

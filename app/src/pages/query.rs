@@ -15,18 +15,23 @@ pub(super) fn carried(name: &str, refused: Option<&RefusedForm>) -> String {
 
 /// `path?name=value`, the value whole whatever it holds; the path alone for an empty one.
 pub(super) fn link(path: &str, name: &str, value: &str) -> String {
-    if value.is_empty() { path.to_owned() } else { format!("{path}?{name}={}", encode(value)) }
+    if value.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{name}={}", encode(value))
+    }
 }
 
 fn encode(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-        encoded
-    })
+    text.bytes()
+        .fold(String::with_capacity(text.len()), |mut encoded, byte| {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+                encoded.push(char::from(byte));
+            } else {
+                encoded.push_str(&format!("%{byte:02X}"));
+            }
+            encoded
+        })
 }
 
 #[cfg(test)]
@@ -36,7 +41,10 @@ mod tests {
     #[test]
     fn a_value_survives_the_query() {
         assert_eq!(link("/history", "cursor", "a-b_c.~9"), "/history?cursor=a-b_c.~9");
-        assert_eq!(link("/history", "cursor", "a+b=/&é"), "/history?cursor=a%2Bb%3D%2F%26%C3%A9");
+        assert_eq!(
+            link("/history", "cursor", "a+b=/&é"),
+            "/history?cursor=a%2Bb%3D%2F%26%C3%A9"
+        );
         assert_eq!(link("/register", "next", ""), "/register");
     }
 }

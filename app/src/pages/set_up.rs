@@ -23,8 +23,12 @@ pub fn SetUpAdmin() -> impl IntoView {
                 </CardFrame>
             }
             .into_any(),
-            Ok(SetUp { has_admin: true, .. }) => view! { <Notice title=text::HAS_ADMIN_TITLE words=text::HAS_ADMIN sign_in=true/> }.into_any(),
-            Ok(_) if token.is_empty() => view! { <Notice title=text::NO_TOKEN_TITLE words=text::NO_TOKEN sign_in=false/> }.into_any(),
+            Ok(SetUp { has_admin: true, .. }) => {
+                view! { <Notice title=text::HAS_ADMIN_TITLE words=text::HAS_ADMIN sign_in=true/> }.into_any()
+            }
+            Ok(_) if token.is_empty() => {
+                view! { <Notice title=text::NO_TOKEN_TITLE words=text::NO_TOKEN sign_in=false/> }.into_any()
+            }
             Ok(_) => view! { <AdminForm token refused=context.refused/> }.into_any(),
         }
     })
@@ -55,12 +59,19 @@ fn AdminForm(token: String, refused: Option<RefusedForm>) -> impl IntoView {
 pub fn SetUpKey() -> impl IntoView {
     let backend = expect_context::<BackendRef>();
     let refused = expect_context::<PageContext>().refused;
-    if backend.status().total_keys > 0 { view! { <Done/> }.into_any() } else { view! { <KeyForm refused/> }.into_any() }
+    if backend.status().total_keys > 0 {
+        view! { <Done/> }.into_any()
+    } else {
+        view! { <KeyForm refused/> }.into_any()
+    }
 }
 
 #[component]
 fn KeyForm(refused: Option<RefusedForm>) -> impl IntoView {
-    let label = refused.as_ref().map(|refused| refused.kept("label")).unwrap_or_default();
+    let label = refused
+        .as_ref()
+        .map(|refused| refused.kept("label"))
+        .unwrap_or_default();
     view! {
         <CardFrame title=text::TITLE>
             <Steps at=1/>
@@ -136,7 +147,11 @@ fn Steps(at: usize) -> impl IntoView {
         .enumerate()
         .map(|(place, word)| {
             let done = place < at;
-            let mark = if done { view! { <Icon name="check"/> }.into_any() } else { (place + 1).into_any() };
+            let mark = if done {
+                view! { <Icon name="check"/> }.into_any()
+            } else {
+                (place + 1).into_any()
+            };
             view! {
                 <li class=if done { "step-done" } else { "step" } aria-current=(place == at).then_some("step")>
                     <span class="step-mark">{mark}</span>

@@ -13,7 +13,10 @@ pub fn SignIn() -> impl IntoView {
     let refused = context.refused;
     let next = query::carried("next", refused.as_ref());
     let register = query::link("/register", "next", &next);
-    let email = refused.as_ref().map(|refused| refused.kept("email")).unwrap_or_default();
+    let email = refused
+        .as_ref()
+        .map(|refused| refused.kept("email"))
+        .unwrap_or_default();
     // Whoever was refused goes on with the password: the e-mail is still there.
     let again = !email.is_empty();
     view! {

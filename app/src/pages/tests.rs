@@ -12,8 +12,8 @@ use crate::backend::{Backend, BackendRef};
 use crate::context::{DemoAccount, PageContext, RefusedForm, Theme};
 use crate::error::{AppError, ErrorCode};
 use crate::types::{
-    Analysis, AnalysisPage, AnalysisState, AnalysisSummary, Attempt, CellState, CellStatus, Component, KeyState, KeyStatus, Kind, Level, PoolKey,
-    Role, ServiceStatus, SetUp, TokenUsage, User,
+    Analysis, AnalysisPage, AnalysisState, AnalysisSummary, Attempt, CellState, CellStatus, Component, KeyState,
+    KeyStatus, Kind, Level, PoolKey, Role, ServiceStatus, SetUp, TokenUsage, User,
 };
 use crate::{PageStatus, shell};
 
@@ -27,7 +27,16 @@ struct Fixture {
 
 impl Default for Fixture {
     fn default() -> Self {
-        Self { keys: 3, analyses: Ok(Vec::new()), set_up: SetUp { has_admin: true, has_key: true }, open: true, simulated: false }
+        Self {
+            keys: 3,
+            analyses: Ok(Vec::new()),
+            set_up: SetUp {
+                has_admin: true,
+                has_key: true,
+            },
+            open: true,
+            simulated: false,
+        }
     }
 }
 
@@ -45,9 +54,18 @@ impl Backend for Fixture {
             next_reset: Some("2026-11-24T08:00:00Z".to_owned()),
             next_reset_in_ms: Some(15_120_000),
             components: vec![
-                Component { name: "Text analysis".to_owned(), level: Level::Degraded },
-                Component { name: "Image analysis".to_owned(), level: Level::Operational },
-                Component { name: "API".to_owned(), level: Level::Operational },
+                Component {
+                    name: "Text analysis".to_owned(),
+                    level: Level::Degraded,
+                },
+                Component {
+                    name: "Image analysis".to_owned(),
+                    level: Level::Operational,
+                },
+                Component {
+                    name: "API".to_owned(),
+                    level: Level::Operational,
+                },
             ],
             simulated: self.simulated,
             checked_at: "2026-11-24T03:48:00Z".to_owned(),
@@ -63,12 +81,24 @@ impl Backend for Fixture {
     }
 
     async fn analyses(&self, _user_id: &str, _cursor: Option<&str>) -> Result<AnalysisPage, AppError> {
-        let items = self.analyses.clone()?.into_iter().map(|analysis| analysis.summary).collect();
-        Ok(AnalysisPage { items, next_cursor: Some("a+b".to_owned()) })
+        let items = self
+            .analyses
+            .clone()?
+            .into_iter()
+            .map(|analysis| analysis.summary)
+            .collect();
+        Ok(AnalysisPage {
+            items,
+            next_cursor: Some("a+b".to_owned()),
+        })
     }
 
     async fn analysis(&self, _user_id: &str, id: &str) -> Result<Analysis, AppError> {
-        let found = self.analyses.clone()?.into_iter().find(|analysis| analysis.summary.id == id);
+        let found = self
+            .analyses
+            .clone()?
+            .into_iter()
+            .find(|analysis| analysis.summary.id == id);
         found.ok_or_else(|| AppError::new(ErrorCode::NotFound, "There is no such analysis."))
     }
 
@@ -85,7 +115,11 @@ fn key(number: u32) -> KeyStatus {
     let spent = number == 1;
     KeyStatus {
         key_number: number,
-        state: if spent { KeyState::QuotaReached } else { KeyState::Available },
+        state: if spent {
+            KeyState::QuotaReached
+        } else {
+            KeyState::Available
+        },
         quota_exceeded: spent,
         quota_reset_time: spent.then_some(1_795_507_200_000),
         ready_in_ms: spent.then_some(15_120_000),
@@ -95,7 +129,11 @@ fn key(number: u32) -> KeyStatus {
         last_used: Some("2026-11-24T03:47:00Z".to_owned()),
         cells: vec![CellStatus {
             model: "gemini-2.5-flash".to_owned(),
-            state: if spent { CellState::QuotaReached } else { CellState::Available },
+            state: if spent {
+                CellState::QuotaReached
+            } else {
+                CellState::Available
+            },
             ready_in_ms: spent.then_some(15_120_000),
             used_today: 250,
             limit_per_day: Some(250),
@@ -107,7 +145,11 @@ fn analysis(id: &str, state: AnalysisState, prompt: &str, text: &str) -> Analysi
     let attempts = [("day_quota", 212), ("rate_limited", 95), ("success", 3_100)]
         .into_iter()
         .zip(1..)
-        .map(|((outcome, ms), key_number)| Attempt { key_number, outcome: outcome.to_owned(), ms })
+        .map(|((outcome, ms), key_number)| Attempt {
+            key_number,
+            outcome: outcome.to_owned(),
+            ms,
+        })
         .collect();
     Analysis {
         summary: AnalysisSummary {
@@ -124,24 +166,49 @@ fn analysis(id: &str, state: AnalysisState, prompt: &str, text: &str) -> Analysi
         image_count: 0,
         text: text.to_owned(),
         finish_reason: Some("STOP".to_owned()),
-        usage: TokenUsage { prompt_tokens: 812, output_tokens: 1_204, total_tokens: 2_016 },
+        usage: TokenUsage {
+            prompt_tokens: 812,
+            output_tokens: 1_204,
+            total_tokens: 2_016,
+        },
         attempts,
         error: None,
     }
 }
 
 fn signed_in() -> PageContext {
-    let user = User { id: "u1".to_owned(), email: "ada@example.com".to_owned(), name: "Ada Lovelace".to_owned(), role: Role::Admin };
-    PageContext { user: Some(user), ..signed_out() }
+    let user = User {
+        id: "u1".to_owned(),
+        email: "ada@example.com".to_owned(),
+        name: "Ada Lovelace".to_owned(),
+        role: Role::Admin,
+    };
+    PageContext {
+        user: Some(user),
+        ..signed_out()
+    }
 }
 
 fn signed_out() -> PageContext {
-    PageContext { user: None, theme: Theme::System, path: "/".to_owned(), request_id: "req-7".to_owned(), refused: None, demo: None }
+    PageContext {
+        user: None,
+        theme: Theme::System,
+        path: "/".to_owned(),
+        request_id: "req-7".to_owned(),
+        refused: None,
+        demo: None,
+    }
 }
 
 fn refused(field: &str, message: &str, kept: &[(&str, &str)]) -> RefusedForm {
-    let kept = kept.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>();
-    RefusedForm { error: AppError::new(ErrorCode::BadRequest, message).field(field), kept }
+    let kept = kept
+        .iter()
+        .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))
+        .collect::<BTreeMap<_, _>>();
+    RefusedForm {
+        error: AppError::new(ErrorCode::BadRequest, message).field(field),
+        kept,
+    }
 }
 
 /// Status and document of one page.
@@ -149,7 +216,10 @@ fn render(path: &str, context: PageContext, fixture: Fixture) -> (u16, String) {
     let owner = Owner::new_root(None);
     let status = PageStatus::default();
     let stream = owner.with(|| {
-        provide_context(PageContext { path: path.to_owned(), ..context });
+        provide_context(PageContext {
+            path: path.to_owned(),
+            ..context
+        });
         provide_context::<BackendRef>(Arc::new(fixture));
         provide_context(RequestUrl::new(path));
         provide_context(status.clone());
@@ -171,34 +241,69 @@ fn stored() -> Vec<Analysis> {
 #[test]
 fn a_refused_sign_in_keeps_the_e_mail_and_never_the_password() {
     let kept = [("email", "ada@example.com"), ("next", "/history")];
-    let context = PageContext { refused: Some(refused("password", "E-mail or password is wrong.", &kept)), ..signed_out() };
+    let context = PageContext {
+        refused: Some(refused("password", "E-mail or password is wrong.", &kept)),
+        ..signed_out()
+    };
     let (status, html) = render("/sign-in", context, Fixture::default());
     assert_eq!(status, 200);
     assert!(html.contains(r#"type="email" value="ada@example.com""#), "{html}");
     assert!(html.contains(r#"name="next" value="/history""#));
     assert!(html.contains(r#"type="password" value="""#));
-    assert!(html.contains(r#"aria-invalid="true" aria-describedby="password-error""#), "{html}");
-    assert_eq!(html.matches("E-mail or password is wrong.").count(), 2, "beside the field and in the summary");
+    assert!(
+        html.contains(r#"aria-invalid="true" aria-describedby="password-error""#),
+        "{html}"
+    );
+    assert_eq!(
+        html.matches("E-mail or password is wrong.").count(),
+        2,
+        "beside the field and in the summary"
+    );
 }
 
 #[test]
 fn a_sign_in_goes_on_to_where_it_came_from() {
-    let (_, html) = render("/sign-in?next=%2Fhistory%3Fcursor%3Dx%22%3E", signed_out(), Fixture::default());
-    assert!(html.contains(r#"name="next" value="/history?cursor=x&quot;&gt;""#), "{html}");
+    let (_, html) = render(
+        "/sign-in?next=%2Fhistory%3Fcursor%3Dx%22%3E",
+        signed_out(),
+        Fixture::default(),
+    );
+    assert!(
+        html.contains(r#"name="next" value="/history?cursor=x&quot;&gt;""#),
+        "{html}"
+    );
 }
 
 #[test]
 fn registering_instead_keeps_where_to_go() {
     let (_, html) = render("/sign-in?next=/history?cursor=x", signed_out(), Fixture::default());
-    assert!(html.contains(r#"href="/register?next=%2Fhistory%3Fcursor%3Dx""#), "{html}");
-    let (_, html) = render("/register?next=%2Fhistory%3Fcursor%3Dx", signed_out(), Fixture::default());
+    assert!(
+        html.contains(r#"href="/register?next=%2Fhistory%3Fcursor%3Dx""#),
+        "{html}"
+    );
+    let (_, html) = render(
+        "/register?next=%2Fhistory%3Fcursor%3Dx",
+        signed_out(),
+        Fixture::default(),
+    );
     assert!(html.contains(r#"name="next" value="/history?cursor=x""#), "{html}");
 }
 
 #[test]
 fn demo_accounts_are_shown_in_a_demo_only() {
-    let demo = vec![DemoAccount { role: "admin", email: "admin@demo.example".to_owned(), password: "demo-admin-pass".to_owned() }];
-    let (_, html) = render("/sign-in", PageContext { demo: Some(demo), ..signed_out() }, Fixture::default());
+    let demo = vec![DemoAccount {
+        role: "admin",
+        email: "admin@demo.example".to_owned(),
+        password: "demo-admin-pass".to_owned(),
+    }];
+    let (_, html) = render(
+        "/sign-in",
+        PageContext {
+            demo: Some(demo),
+            ..signed_out()
+        },
+        Fixture::default(),
+    );
     assert!(html.contains("Sign in as admin") && html.contains(r#"name="password" value="demo-admin-pass""#));
     let (_, html) = render("/sign-in", signed_out(), Fixture::default());
     assert!(!html.contains("Demo accounts"));
@@ -206,48 +311,124 @@ fn demo_accounts_are_shown_in_a_demo_only() {
 
 #[test]
 fn registering_is_offered_only_where_it_is_open() {
-    let closed = || Fixture { open: false, ..Fixture::default() };
-    assert!(render("/sign-in", signed_out(), Fixture::default()).1.contains(r#"href="/register"#));
-    assert!(!render("/sign-in", signed_out(), closed()).1.contains(r#"href="/register"#));
-    assert!(render("/register", signed_out(), closed()).1.contains("Registration is closed"));
+    let closed = || Fixture {
+        open: false,
+        ..Fixture::default()
+    };
+    assert!(
+        render("/sign-in", signed_out(), Fixture::default())
+            .1
+            .contains(r#"href="/register"#)
+    );
+    assert!(
+        !render("/sign-in", signed_out(), closed())
+            .1
+            .contains(r#"href="/register"#)
+    );
+    assert!(
+        render("/register", signed_out(), closed())
+            .1
+            .contains("Registration is closed")
+    );
 }
 
 #[test]
 fn the_first_administrator_needs_the_link() {
-    let fresh = || Fixture { set_up: SetUp { has_admin: false, has_key: false }, ..Fixture::default() };
+    let fresh = || Fixture {
+        set_up: SetUp {
+            has_admin: false,
+            has_key: false,
+        },
+        ..Fixture::default()
+    };
     let (_, html) = render("/set-up?token=t0k3n", signed_out(), fresh());
     assert!(html.contains(r#"name="token" value="t0k3n""#) && html.contains("Create administrator"));
     assert!(!render("/set-up", signed_out(), fresh()).1.contains("<input class"));
-    assert!(render("/set-up?token=t0k3n", signed_out(), Fixture::default()).1.contains("Already set up"));
+    assert!(
+        render("/set-up?token=t0k3n", signed_out(), Fixture::default())
+            .1
+            .contains("Already set up")
+    );
 }
 
 #[test]
 fn a_refused_key_is_not_sent_back() {
-    let context = PageContext { refused: Some(refused("key", "The provider refused this key.", &[("label", "Team")])), ..signed_in() };
-    let (_, html) = render("/set-up/key", context, Fixture { keys: 0, ..Fixture::default() });
-    assert!(html.contains(r#"type="password" value="""#) && html.contains(r#"value="Team""#), "{html}");
+    let context = PageContext {
+        refused: Some(refused("key", "The provider refused this key.", &[("label", "Team")])),
+        ..signed_in()
+    };
+    let (_, html) = render(
+        "/set-up/key",
+        context,
+        Fixture {
+            keys: 0,
+            ..Fixture::default()
+        },
+    );
+    assert!(
+        html.contains(r#"type="password" value="""#) && html.contains(r#"value="Team""#),
+        "{html}"
+    );
 }
 
 #[test]
 fn without_a_key_only_an_administrator_is_led_to_add_one() {
-    let (_, html) = render("/", signed_in(), Fixture { keys: 0, ..Fixture::default() });
+    let (_, html) = render(
+        "/",
+        signed_in(),
+        Fixture {
+            keys: 0,
+            ..Fixture::default()
+        },
+    );
     assert!(html.contains(r#"href="/set-up/key""#));
-    let user = signed_in().user.map(|user| User { role: Role::User, ..user });
-    let (_, html) = render("/", PageContext { user, ..signed_in() }, Fixture { keys: 0, ..Fixture::default() });
+    let user = signed_in().user.map(|user| User {
+        role: Role::User,
+        ..user
+    });
+    let (_, html) = render(
+        "/",
+        PageContext { user, ..signed_in() },
+        Fixture {
+            keys: 0,
+            ..Fixture::default()
+        },
+    );
     assert!(html.contains("Not set up yet") && !html.contains(r#"href="/set-up/key""#));
 }
 
 #[test]
 fn running_again_fills_the_composer() {
-    let (_, html) = render("/?again=a1", signed_in(), Fixture { analyses: Ok(stored()), ..Fixture::default() });
+    let (_, html) = render(
+        "/?again=a1",
+        signed_in(),
+        Fixture {
+            analyses: Ok(stored()),
+            ..Fixture::default()
+        },
+    );
     assert!(html.contains("Summarise the report</textarea>"), "{html}");
-    let (_, html) = render("/?again=gone", signed_in(), Fixture { analyses: Ok(stored()), ..Fixture::default() });
+    let (_, html) = render(
+        "/?again=gone",
+        signed_in(),
+        Fixture {
+            analyses: Ok(stored()),
+            ..Fixture::default()
+        },
+    );
     assert!(html.contains("was not found"));
 }
 
 #[test]
 fn the_history_escapes_what_people_wrote() {
-    let (status, html) = render("/history", signed_in(), Fixture { analyses: Ok(stored()), ..Fixture::default() });
+    let (status, html) = render(
+        "/history",
+        signed_in(),
+        Fixture {
+            analyses: Ok(stored()),
+            ..Fixture::default()
+        },
+    );
     assert_eq!(status, 200);
     assert!(html.contains("&lt;b&gt;Bold&lt;/b&gt; claims") && !html.contains("<b>Bold"));
     assert!(html.contains("23 Nov 2026, 18:07") && html.contains("Time (UTC)"));
@@ -262,16 +443,35 @@ fn an_empty_history_leads_to_the_first_analysis() {
 
 #[test]
 fn a_history_that_cannot_be_read_says_its_code_and_request_id() {
-    let (_, html) = render("/history", signed_in(), Fixture { analyses: Err(AppError::internal()), ..Fixture::default() });
+    let (_, html) = render(
+        "/history",
+        signed_in(),
+        Fixture {
+            analyses: Err(AppError::internal()),
+            ..Fixture::default()
+        },
+    );
     assert!(html.contains("region-error") && html.contains("INTERNAL") && html.contains("req-7"));
 }
 
 #[test]
 fn an_answer_is_sanitised_markdown() {
-    let (_, html) = render("/history/a1", signed_in(), Fixture { analyses: Ok(stored()), ..Fixture::default() });
-    assert!(html.contains("<h3>Findings</h3>") && html.contains("<strong>three</strong>"), "{html}");
+    let (_, html) = render(
+        "/history/a1",
+        signed_in(),
+        Fixture {
+            analyses: Ok(stored()),
+            ..Fixture::default()
+        },
+    );
+    assert!(
+        html.contains("<h3>Findings</h3>") && html.contains("<strong>three</strong>"),
+        "{html}"
+    );
     assert!(html.contains("&lt;script&gt;alert(1)") && !html.contains("<script>alert"));
-    assert!(html.contains("1. Key 1") && html.contains("Day quota") && html.contains("2,016 (812 prompt, 1,204 output)"));
+    assert!(
+        html.contains("1. Key 1") && html.contains("Day quota") && html.contains("2,016 (812 prompt, 1,204 output)")
+    );
 }
 
 #[test]
@@ -286,7 +486,10 @@ fn an_unknown_analysis_and_an_unknown_address_are_not_found() {
 #[test]
 fn the_public_status_names_no_key() {
     let (_, html) = render("/status", signed_out(), Fixture::default());
-    assert!(html.contains("Text analysis") && !html.contains("Key 1") && !html.contains("keyNumber"), "{html}");
+    assert!(
+        html.contains("Text analysis") && !html.contains("Key 1") && !html.contains("keyNumber"),
+        "{html}"
+    );
     let (_, html) = render("/status", signed_in(), Fixture::default());
     assert!(html.contains("Key 1"));
 }
@@ -295,16 +498,48 @@ fn the_public_status_names_no_key() {
 fn simulated_answers_are_said_on_every_page() {
     for path in ["/", "/history", "/status", "/sign-in", "/register"] {
         let line = r#"data-testid="simulated""#;
-        assert!(render(path, signed_in(), Fixture { simulated: true, ..Fixture::default() }).1.contains(line), "{path}");
-        assert!(!render(path, signed_in(), Fixture::default()).1.contains(line), "{path}");
+        assert!(
+            render(
+                path,
+                signed_in(),
+                Fixture {
+                    simulated: true,
+                    ..Fixture::default()
+                }
+            )
+            .1
+            .contains(line),
+            "{path}"
+        );
+        assert!(
+            !render(path, signed_in(), Fixture::default()).1.contains(line),
+            "{path}"
+        );
     }
 }
 
 #[test]
 fn a_page_holds_nothing_the_content_security_policy_forbids() {
-    let paths = ["/", "/history", "/history/a1", "/status", "/sign-in", "/register", "/set-up", "/set-up/key", "/nowhere"];
+    let paths = [
+        "/",
+        "/history",
+        "/history/a1",
+        "/status",
+        "/sign-in",
+        "/register",
+        "/set-up",
+        "/set-up/key",
+        "/nowhere",
+    ];
     for path in paths {
-        let (_, html) = render(path, signed_in(), Fixture { analyses: Ok(stored()), ..Fixture::default() });
+        let (_, html) = render(
+            path,
+            signed_in(),
+            Fixture {
+                analyses: Ok(stored()),
+                ..Fixture::default()
+            },
+        );
         for forbidden in [" style=", " onclick=", " onsubmit=", "<style", "javascript:"] {
             assert!(!html.contains(forbidden), "{path} has {forbidden}");
         }
@@ -315,50 +550,18 @@ fn a_page_holds_nothing_the_content_security_policy_forbids() {
 #[test]
 fn an_error_document_needs_neither_server_nor_script() {
     let options = LeptosOptions::builder().output_name("keypool").build();
-    let html = super::error_document(&options, PageContext { theme: Theme::Dark, ..signed_out() }, 500);
-    assert!(html.starts_with("<!DOCTYPE html>") && html.contains(r#"data-theme="dark""#), "{html}");
+    let html = super::error_document(
+        &options,
+        PageContext {
+            theme: Theme::Dark,
+            ..signed_out()
+        },
+        500,
+    );
+    assert!(
+        html.starts_with("<!DOCTYPE html>") && html.contains(r#"data-theme="dark""#),
+        "{html}"
+    );
     assert!(html.contains("<title>Something went wrong · Keypool</title>") && html.contains("req-7"));
     assert!(!html.contains("<script"));
 }
-
-// DUMP-BEGIN
-#[test]
-fn dump() {
-    let long = "## What the report says\n\nRevenue grew by **12 %** to 4.1 M, mostly from renewals. The forecast rests on two assumptions that the text does not support:\n\n1. Churn stays at 2.1 %.\n2. The new region opens in *March*.\n\n> We expect the trend to hold.\n\n### Numbers\n\n| Kind | Value | Context |\n|---|--:|---|\n| Revenue | 4.1 M | fiscal year |\n| Churn | 2.1 % | monthly |\n\n```json\n{ \"open\": [\"regional costs\", \"currency\"] }\n```\n\nSee [the filing](https://example.com) and `appendix B`.";
-    let rows = || {
-        let mut rows = vec![
-            analysis("a1", AnalysisState::Complete, "Summarise this quarterly report in five bullet points and name what it leaves open", long),
-            analysis("a2", AnalysisState::Failed, "List every date, amount and name in this contract", ""),
-            analysis("a3", AnalysisState::Interrupted, "Compare both drafts", "The first draft opens with"),
-            analysis("a4", AnalysisState::Stopped, "Describe what is on these three photographs of the production line", "A"),
-        ];
-        rows[3].summary.kind = Kind::Image;
-        rows[1].error = Some(AppError { request_id: Some("01JD-77".into()), reset_at: Some("2026-11-24T08:00:00Z".into()), ..AppError::new(ErrorCode::QuotaExceeded, "AI service quota exceeded for today. Please try again tomorrow or contact support for higher limits.").details("ALL API QUOTA EXCEEDED: All 3 Google AI API key(s) have reached their daily quota limit.") });
-        rows
-    };
-    let with = || Fixture { analyses: Ok(rows()), simulated: true, ..Fixture::default() };
-    let demo = ["admin", "viewer", "user"].map(|role| DemoAccount { role, email: format!("{role}@demo.example"), password: format!("demo-{role}-password") }).to_vec();
-    let fresh = || Fixture { keys: 0, set_up: SetUp { has_admin: false, has_key: false }, ..Fixture::default() };
-    let put = |name: &str, (_, html): (u16, String)| {
-        for theme in ["light", "dark"] {
-            std::fs::write(format!("/tmp/ui/{name}-{theme}.html"), html.replace("data-theme=\"system\"", &format!("data-theme=\"{theme}\""))).unwrap();
-        }
-    };
-    put("sign-in", render("/sign-in", PageContext { demo: Some(demo), ..signed_out() }, with()));
-    put("sign-in-refused", render("/sign-in", PageContext { refused: Some(refused("password", "E-mail or password is wrong.", &[("email", "ada@example.com")])), ..signed_out() }, Fixture::default()));
-    put("register", render("/register", signed_out(), Fixture::default()));
-    put("set-up", render("/set-up?token=x", signed_out(), fresh()));
-    put("set-up-key", render("/set-up/key", signed_in(), fresh()));
-    put("set-up-done", render("/set-up/key", signed_in(), Fixture::default()));
-    put("analyze", render("/", signed_in(), with()));
-    put("not-set-up", render("/", signed_in(), fresh()));
-    put("history", render("/history", signed_in(), with()));
-    put("history-empty", render("/history", signed_in(), Fixture::default()));
-    put("history-error", render("/history", signed_in(), Fixture { analyses: Err(AppError::internal()), ..Fixture::default() }));
-    put("detail", render("/history/a1", signed_in(), with()));
-    put("detail-failed", render("/history/a2", signed_in(), with()));
-    put("status", render("/status", signed_in(), Fixture::default()));
-    put("status-public", render("/status", signed_out(), Fixture::default()));
-    put("not-found", render("/nowhere", signed_in(), Fixture::default()));
-}
-// DUMP-END

@@ -6,6 +6,7 @@ use crate::{
     model::ModelId,
     rest::Gate,
     selection::{Choice, Search},
+    slots::NOWHERE,
     snapshot::{Counts, Verdict},
     table::{KeptCounts, Standing},
     time::Timestamp,
@@ -63,56 +64,68 @@ impl KeyPool {
 
     /// Makes the choice a lease: reserves, and begins the trials that are due.
     fn lease(&mut self, choice: Choice, want: &Want<'_>, now: Timestamp) -> Option<Lease> {
-        let lost_at = now.plus(self.policy.trial_lost_after);
+        let Choice { spot, key: key_slot } = choice;
         let born = self.serial;
         let serial = born + 1;
+        let lost_at = now.plus(self.policy.trial_lost_after);
         let table = self.tables.get_mut(want.model.index())?;
-        let key = self.roster.keys.get_mut(choice.key)?;
-        let project = self.roster.projects.get(choice.spot.project)?;
-        let account = self.roster.accounts.get_mut(project.account)?;
-        let cell_slot = table.cell_or_new(choice.spot.project, born);
-        let cell = table.cells.get_mut(cell_slot)?;
-        self.serial = serial;
+        let cell = match spot.cell {
+            NOWHERE => table.cell_or_new(spot.project, born),
+            cell => cell,
+        };
+        table.usage_mut(cell)?.reserve(want.tokens);
+        let key = self.roster.keys.get_mut(key_slot)?;
         key.requests += 1;
-        cell.usage.reserve(want.tokens);
-
-        let mut begin = |rest: &mut crate::rest::Rest| {
-            let due = rest.gate(now) == Gate::Trial;
-            if due {
-                rest.begin_trial(serial, lost_at);
-            }
-            due
-        };
-        let shared = begin(&mut self.provider.rest) | begin(&mut table.hidden) | begin(&mut table.breaker.rest);
-        let of_account = begin(&mut account.spend);
-        let of_cell = begin(&mut cell.rest) | cell.key_rest_mut(choice.key).is_some_and(&mut begin);
-
-        let facts = LeaseFacts {
-            key: key.key.id,
-            number: key.key.number,
-            project: project.id,
-            account: account.id,
-            tier: key.key.tier,
-            model: want.model,
-            tokens: want.tokens,
-            issued_at: now,
-            trial: shared || of_account || of_cell,
-        };
-        let lease = Lease {
-            facts,
+        self.serial = serial;
+        let gates = [&mut self.provider.rest, &mut table.hidden, &mut table.breaker.rest];
+        let mut trial = false;
+        for gate in gates {
+            trial |= gate.try_begin(serial, now, lost_at);
+        }
+        let mut lease = Lease {
+            facts: LeaseFacts {
+                key: key.key.id,
+                number: key.key.number,
+                project: key.key.project,
+                account: key.key.account,
+                tier: key.key.tier,
+                model: want.model,
+                tokens: want.tokens,
+                issued_at: now,
+                trial,
+            },
             serial,
-            key_slot: choice.key,
-            project_slot: choice.spot.project,
-            account_slot: project.account,
-            cell: cell_slot,
+            key_slot,
+            project_slot: spot.project,
+            account_slot: key.account,
+            cell,
+            calm: spot.calm,
         };
-        let reach = match (of_account, of_cell) {
-            (true, _) => Reach::Account(lease.account_slot),
-            (false, true) => Reach::Cell(lease.project_slot),
-            (false, false) => Reach::Nothing,
-        };
-        self.refresh(reach, want.model, now);
+        if !spot.calm {
+            lease.facts.trial |= self.begin_trials(&lease, lost_at);
+        }
         Some(lease)
+    }
+
+    /// Trials of the cell, the key on the model, and the account. True if one began.
+    fn begin_trials(&mut self, lease: &Lease, lost_at: Timestamp) -> bool {
+        let now = lease.facts.issued_at;
+        let mut reach = Reach::Nothing;
+        let table = self.tables.get_mut(lease.facts.model.index());
+        if let Some(cell) = table.and_then(|table| table.cells.get_mut(lease.cell)) {
+            let key = cell.key_rest_mut(lease.key_slot);
+            let key_tries = key.is_some_and(|rest| rest.try_begin(lease.serial, now, lost_at));
+            if cell.rest.try_begin(lease.serial, now, lost_at) || key_tries {
+                reach = Reach::Cell(lease.project_slot);
+            }
+        }
+        if let Some(account) = self.roster.accounts.get_mut(lease.account_slot)
+            && account.spend.try_begin(lease.serial, now, lost_at)
+        {
+            reach = Reach::Account(lease.account_slot);
+        }
+        self.refresh(reach, lease.facts.model, now);
+        reach != Reach::Nothing
     }
 
     fn exhausted(&mut self, want: &Want<'_>, now: Timestamp) -> Exhausted {

@@ -2,10 +2,12 @@
 
 use super::KeyPool;
 use crate::{
+    cell::Cell,
     key::{Key, KeyId},
     record::{Changes, Fault},
     selection::Current,
     time::Timestamp,
+    usage::Usage,
 };
 
 impl KeyPool {
@@ -112,10 +114,16 @@ impl KeyPool {
         let newest = self.serial;
         for table in &mut self.tables {
             let old = table.cell_slot(from);
-            let Some(old) = table.cells.remove(old) else { continue };
+            let Some(learned) = table.usage(old).map(Usage::learned) else {
+                continue;
+            };
+            let Some(rested) = table.cells.get(old).map(Cell::knowledge) else {
+                continue;
+            };
             let new = table.cell_or_new(to, newest);
-            if let Some(cell) = table.cells.get_mut(new) {
-                cell.adopt(&old, newest);
+            if let Some((cell, usage)) = table.cell_and_usage_mut(new) {
+                cell.adopt(rested, newest);
+                usage.recall(learned);
             }
         }
     }

@@ -11,86 +11,45 @@ use crate::{
     cell::{Cell, DayContext},
     journey::scaled,
     key::Tier,
-    lease::{Lease, LeaseFacts},
+    lease::Lease,
     model::ModelId,
     outcome::{Limit, Outcome},
     record::{Changes, Fault, Notice, Record, RestCause},
     rest::Serial,
-    roster::{Faulty, KeyEntry, Probing},
+    roster::{AccountEntry, Faulty, KeyEntry, Probing},
     selection::remixed,
     table::Table,
     time::Timestamp,
+    usage::Usage,
 };
 
-/// One report: the lease by its parts, and the instant.
-#[derive(Clone, Copy)]
+/// One report.
 struct Call {
-    facts: LeaseFacts,
-    serial: Serial,
-    key_slot: u32,
-    project_slot: u32,
-    cell_slot: u32,
-    account_slot: u32,
+    lease: Lease,
     now: Timestamp,
 }
 
 impl KeyPool {
     /// Takes in how a leased call ended.
-    #[expect(clippy::needless_pass_by_value, reason = "a lease is spent by reporting it")]
     pub fn report(&mut self, lease: Lease, outcome: &Outcome, now: Timestamp) -> Changes {
         let mut changes = Changes::default();
         self.tick(now);
-        let Lease {
-            facts,
-            serial,
-            key_slot,
-            project_slot,
-            account_slot,
-            cell,
-        } = lease;
-        let call = Call {
-            facts,
-            serial,
-            key_slot,
-            project_slot,
-            cell_slot: cell,
-            account_slot,
-            now,
-        };
+        let call = Call { lease, now };
         let ended = self.end(&call, outcome);
         let judged = self.judge(&call, outcome, &mut changes);
-        self.refresh(ended.max(judged), facts.model, now);
+        self.refresh(ended.max(judged), call.lease.facts.model, now);
         changes
     }
 
     /// What every outcome does: the reservation is settled, trials end, the key's counts move.
     fn end(&mut self, call: &Call, outcome: &Outcome) -> Reach {
         let day_end = self.day_end;
-        let mut reach = Reach::Nothing;
-        self.provider.rest.end_trial(call.serial);
-        if let Some(account) = self
-            .roster
-            .accounts
-            .get_mut(call.account_slot)
-            .filter(|account| account.id == call.facts.account)
-            && account.spend.end_trial(call.serial)
-        {
-            reach = Reach::Account(call.account_slot);
-        }
-        if let Some(table) = self.tables.get_mut(call.facts.model.index()) {
-            table.hidden.end_trial(call.serial);
-            table.breaker.rest.end_trial(call.serial);
-            if let Some(cell) = cell_of(table, call) {
-                let key_ended = cell
-                    .key_rest_mut(call.key_slot)
-                    .is_some_and(|rest| rest.end_trial(call.serial));
-                if cell.rest.end_trial(call.serial) || key_ended {
-                    reach = reach.max(Reach::Cell(call.project_slot));
-                }
-                cell.usage.release(call.facts.tokens);
-                if let Some(tokens) = outcome.charged(call.facts.tokens) {
-                    cell.usage.charge(tokens, call.now, day_end);
-                }
+        self.provider.rest.end_trial(call.lease.serial);
+        if let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) {
+            table.hidden.end_trial(call.lease.serial);
+            table.breaker.rest.end_trial(call.lease.serial);
+            if let Some(usage) = usage_of(table, call) {
+                usage.settle(outcome, call.lease.facts.tokens, call.now, day_end);
             }
         }
         if let Some(key) = self.key_of(call) {
@@ -100,6 +59,31 @@ impl KeyPool {
             } else if outcome.is_failure() {
                 key.failures += 1;
             }
+        }
+        // A calm lease holds no trial of what can rest by itself.
+        if call.lease.calm {
+            Reach::Nothing
+        } else {
+            self.end_trials(call)
+        }
+    }
+
+    fn end_trials(&mut self, call: &Call) -> Reach {
+        let mut reach = Reach::Nothing;
+        if let Some(table) = self.tables.get_mut(call.lease.facts.model.index())
+            && let Some(cell) = cell_of(table, call)
+        {
+            let key = cell.key_rest_mut(call.lease.key_slot);
+            let key_ended = key.is_some_and(|rest| rest.end_trial(call.lease.serial));
+            if cell.rest.end_trial(call.lease.serial) || key_ended {
+                reach = Reach::Cell(call.lease.project_slot);
+            }
+        }
+        if self
+            .account_of(call)
+            .is_some_and(|account| account.spend.end_trial(call.lease.serial))
+        {
+            reach = Reach::Account(call.lease.account_slot);
         }
         reach
     }
@@ -132,46 +116,52 @@ impl KeyPool {
 
     fn answered(&mut self, call: &Call, changes: &mut Changes) -> Reach {
         let mut reach = Reach::Nothing;
-        self.provider.answer(call.serial);
-        if matches!(call.facts.tier, Tier::Free)
+        self.provider.answer(call.lease.serial);
+        if matches!(call.lease.facts.tier, Tier::Free)
             && self
                 .region_refused_since
-                .is_some_and(|since| call.facts.issued_at > since)
+                .is_some_and(|since| call.lease.facts.issued_at > since)
         {
             self.region_refused_since = None;
         }
-        let Some(table) = self.tables.get_mut(call.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
             return reach;
         };
         table.in_use = true;
-        table.breaker.answer(call.serial);
-        if table.hidden.succeed(call.serial) {
+        table.breaker.answer(call.lease.serial);
+        if table.hidden.succeed(call.lease.serial) {
             changes.record(Record::Model {
                 model: table.name.clone(),
                 hidden_until: None,
             });
         }
+        // Calls prove the end of a rest only if they began after it, and then they were not calm.
+        if call.lease.calm {
+            return reach;
+        }
         if let Some(cell) = cell_of(table, call) {
-            let quota_back = cell.succeed(call.serial, call.now);
-            let key_back = cell.succeed_key(call.key_slot, call.serial);
+            let quota_back = cell.succeed(call.lease.serial);
+            let key_back = cell.succeed_key(call.lease.key_slot, call.lease.serial);
             if quota_back {
-                reach = Reach::Cell(call.project_slot);
-                self.record_cell(call.facts.model, call.project_slot, changes);
+                reach = Reach::Cell(call.lease.project_slot);
+                self.record_cell(call.lease.facts.model, call.lease.project_slot, changes);
             }
             if key_back {
-                reach = Reach::Cell(call.project_slot);
-                self.record_key_on_model(call.facts.model, call.project_slot, call.key_slot, changes);
+                reach = Reach::Cell(call.lease.project_slot);
+                self.record_key_on_model(
+                    call.lease.facts.model,
+                    call.lease.project_slot,
+                    call.lease.key_slot,
+                    changes,
+                );
             }
         }
-        if let Some(account) = self
-            .roster
-            .accounts
-            .get_mut(call.account_slot)
-            .filter(|account| account.id == call.facts.account)
-            && account.spend.succeed(call.serial)
+        if self
+            .account_of(call)
+            .is_some_and(|account| account.spend.succeed(call.lease.serial))
         {
-            reach = Reach::Account(call.account_slot);
-            self.record_account(call.account_slot, changes);
+            reach = Reach::Account(call.lease.account_slot);
+            self.record_account(call.lease.account_slot, changes);
         }
         reach
     }
@@ -182,7 +172,7 @@ impl KeyPool {
             return Reach::Nothing;
         };
         if key.fault.is_none_or(|before| before.fault < fault) {
-            self.set_key_fault(call.key_slot, fault, 0, call.now, changes);
+            self.set_key_fault(call.lease.key_slot, fault, 0, call.now, changes);
         }
         Reach::Nothing
     }
@@ -191,10 +181,10 @@ impl KeyPool {
         let project = self
             .roster
             .projects
-            .get(call.project_slot)
-            .filter(|entry| entry.id == call.facts.project);
+            .get(call.lease.project_slot)
+            .filter(|entry| entry.id == call.lease.facts.project);
         if project.is_some_and(|entry| entry.fault.is_none_or(|before| before.fault < fault)) {
-            self.set_project_fault(call.project_slot, fault, 0, call.now, changes);
+            self.set_project_fault(call.lease.project_slot, fault, 0, call.now, changes);
         }
         Reach::Nothing
     }
@@ -270,7 +260,7 @@ impl KeyPool {
 
     fn billing(&mut self, call: &Call, changes: &mut Changes) -> Reach {
         if self.is_of_account(call) {
-            self.account_without_credit(call.project_slot, call.now, changes);
+            self.account_without_credit(call.lease.project_slot, call.now, changes);
         }
         Reach::Nothing
     }
@@ -300,24 +290,24 @@ impl KeyPool {
         if !self.is_of_account(call) {
             return Reach::Nothing;
         }
-        let Some(account) = self.roster.accounts.get_mut(call.account_slot) else {
+        let Some(account) = self.roster.accounts.get_mut(call.lease.account_slot) else {
             return Reach::Nothing;
         };
-        let wait = self.policy.spend.wait(account.spend.grow(call.serial));
+        let wait = self.policy.spend.wait(account.spend.grow(call.lease.serial));
         account.spend.rest(call.now.plus(wait), self.serial);
-        self.record_account(call.account_slot, changes);
-        Reach::Account(call.account_slot)
+        self.record_account(call.lease.account_slot, changes);
+        Reach::Account(call.lease.account_slot)
     }
 
     fn is_of_account(&self, call: &Call) -> bool {
         let project = self
             .roster
             .projects
-            .get(call.project_slot)
-            .filter(|entry| entry.id == call.facts.project);
+            .get(call.lease.project_slot)
+            .filter(|entry| entry.id == call.lease.facts.project);
         project
             .and_then(|entry| self.roster.accounts.get(entry.account))
-            .is_some_and(|account| account.id == call.facts.account)
+            .is_some_and(|account| account.id == call.lease.facts.account)
     }
 
     fn region(&mut self, call: &Call, changes: &mut Changes) -> Reach {
@@ -330,7 +320,7 @@ impl KeyPool {
 
     fn zero_limit(&mut self, call: &Call, changes: &mut Changes) -> Reach {
         let until = call.now.plus(self.policy.not_entitled);
-        self.change_cell(call, changes, |cell, newest| {
+        self.change_cell(call, changes, |cell, _, newest| {
             cell.rest(RestCause::NotEntitled, until, newest)
         })
     }
@@ -339,19 +329,19 @@ impl KeyPool {
         let reset = (self.next_reset)(call.now);
         let model_name = self
             .tables
-            .get(call.facts.model.index())
+            .get(call.lease.facts.model.index())
             .map_or("", |table| table.name.as_str());
         let day = DayContext {
             now: call.now,
-            reset_of_call: (self.next_reset)(call.facts.issued_at),
+            reset_of_call: (self.next_reset)(call.lease.facts.issued_at),
             reset,
-            jitter: self.day_jitter(call.facts.project.0, model_name, reset),
+            jitter: self.day_jitter(call.lease.facts.project.0, model_name, reset),
             again: self.policy.day_again,
         };
         let mut exhausted_until = None;
-        let reach = self.change_cell(call, changes, |cell, newest| {
-            let learned = cell.learn_day(limit);
-            let rested = cell.exhaust(day, call.serial, newest);
+        let reach = self.change_cell(call, changes, |cell, usage, newest| {
+            let learned = usage.learn_day(limit);
+            let rested = cell.exhaust(day, call.lease.serial, newest);
             if rested {
                 exhausted_until = cell.rest.resting_until();
             }
@@ -359,8 +349,8 @@ impl KeyPool {
         });
         if let Some(until) = exhausted_until {
             changes.notice(Notice::Exhausted {
-                project: call.facts.project,
-                model: call.facts.model,
+                project: call.lease.facts.project,
+                model: call.lease.facts.model,
                 until,
             });
         }
@@ -379,9 +369,9 @@ impl KeyPool {
             advice.saturating_add(policy.minute_extra)
         });
         let until = call.now.plus(advised.min(policy.minute_max).max(policy.minute_min));
-        self.change_cell(call, changes, |cell, newest| {
-            cell.lower_success();
-            let learned = cell.learn_minute(limit);
+        self.change_cell(call, changes, |cell, usage, newest| {
+            usage.lower_success();
+            let learned = usage.learn_minute(limit);
             cell.rest(RestCause::Cooling, until, newest) || learned
         })
     }
@@ -391,22 +381,25 @@ impl KeyPool {
         &mut self,
         call: &Call,
         changes: &mut Changes,
-        change: impl FnOnce(&mut Cell, Serial) -> bool,
+        change: impl FnOnce(&mut Cell, &mut Usage, Serial) -> bool,
     ) -> Reach {
         let newest = self.serial;
-        let Some(table) = self.tables.get_mut(call.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
             return Reach::Nothing;
         };
         // A quota is counted on the model, so the model exists.
         table.in_use = true;
-        let Some(cell) = cell_of(table, call) else {
-            return Reach::Nothing;
-        };
-        if !change(cell, newest) {
+        if usage_of(table, call).is_none() {
             return Reach::Nothing;
         }
-        self.record_cell(call.facts.model, call.project_slot, changes);
-        Reach::Cell(call.project_slot)
+        let Some((cell, usage)) = table.cell_and_usage_mut(call.lease.cell) else {
+            return Reach::Nothing;
+        };
+        if !change(cell, usage, newest) {
+            return Reach::Nothing;
+        }
+        self.record_cell(call.lease.facts.model, call.lease.project_slot, changes);
+        Reach::Cell(call.lease.project_slot)
     }
 
     fn bare_429(&mut self, call: &Call, changes: &mut Changes) -> Reach {
@@ -418,13 +411,13 @@ impl KeyPool {
         let live = live.take(self.policy.storm_projects).count();
         let refusal = Refusal {
             at: call.now,
-            project: call.project_slot,
-            key: call.key_slot,
-            model: call.facts.model.0,
+            project: call.lease.project_slot,
+            key: call.lease.key_slot,
+            model: call.lease.facts.model.0,
         };
         match self
             .provider
-            .refused(refusal, call.serial, self.serial, live, &self.policy)
+            .refused(refusal, call.lease.serial, self.serial, live, &self.policy)
         {
             Meaning::Known => Reach::Nothing,
             Meaning::Key => self.rest_key_on_model(call, changes),
@@ -443,16 +436,21 @@ impl KeyPool {
         if self.key_of(call).is_none() {
             return Reach::Nothing;
         }
-        let Some(table) = self.tables.get_mut(call.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
             return Reach::Nothing;
         };
         table.in_use = true;
         let Some(cell) = cell_of(table, call) else {
             return Reach::Nothing;
         };
-        cell.rest_key(call.key_slot, call.serial, newest, &self.policy, call.now);
-        self.record_key_on_model(call.facts.model, call.project_slot, call.key_slot, changes);
-        Reach::Cell(call.project_slot)
+        cell.rest_key(call.lease.key_slot, call.lease.serial, newest, &self.policy, call.now);
+        self.record_key_on_model(
+            call.lease.facts.model,
+            call.lease.project_slot,
+            call.lease.key_slot,
+            changes,
+        );
+        Reach::Cell(call.lease.project_slot)
     }
 
     fn forgive(&mut self, refusal: Refusal, now: Timestamp, changes: &mut Changes) {
@@ -473,7 +471,7 @@ impl KeyPool {
 
     fn model_gone(&mut self, call: &Call, changes: &mut Changes) -> Reach {
         let until = call.now.plus(self.policy.model_hidden);
-        let Some(table) = self.tables.get_mut(call.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
             return Reach::Nothing;
         };
         let was_open = table.hidden.is_open();
@@ -483,19 +481,22 @@ impl KeyPool {
                 hidden_until: Some(until),
             });
             if was_open {
-                changes.notice(Notice::ModelHidden(call.facts.model));
+                changes.notice(Notice::ModelHidden(call.lease.facts.model));
             }
         }
         Reach::Nothing
     }
 
     fn provider_failed(&mut self, call: &Call, changes: &mut Changes) -> Reach {
-        let Some(table) = self.tables.get_mut(call.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
             return Reach::Nothing;
         };
-        if let Some(until) = table.breaker.failure(call.serial, self.serial, &self.policy, call.now) {
+        if let Some(until) = table
+            .breaker
+            .failure(call.lease.serial, self.serial, &self.policy, call.now)
+        {
             changes.notice(Notice::BreakerOpened {
-                model: call.facts.model,
+                model: call.lease.facts.model,
                 until,
             });
         }
@@ -503,20 +504,27 @@ impl KeyPool {
     }
 
     fn empty(&mut self, call: &Call) -> Reach {
-        if let Some(table) = self.tables.get_mut(call.facts.model.index()) {
+        if let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) {
             table.empty_answers += 1;
-            if let Some(cell) = cell_of(table, call) {
-                cell.lower_success();
+            if let Some(usage) = usage_of(table, call) {
+                usage.lower_success();
             }
         }
         Reach::Nothing
     }
 
+    fn account_of(&mut self, call: &Call) -> Option<&mut AccountEntry> {
+        self.roster
+            .accounts
+            .get_mut(call.lease.account_slot)
+            .filter(|account| account.id == call.lease.facts.account)
+    }
+
     fn key_of(&mut self, call: &Call) -> Option<&mut KeyEntry> {
         self.roster
             .keys
-            .get_mut(call.key_slot)
-            .filter(|entry| entry.key.id == call.facts.key)
+            .get_mut(call.lease.key_slot)
+            .filter(|entry| entry.key.id == call.lease.facts.key)
     }
 
     /// The same project, model and day always wait the same; different ones spread.
@@ -533,10 +541,15 @@ impl KeyPool {
     }
 }
 
-/// The cell the call reserved on, unless its place went to another project since.
-fn cell_of<'a>(table: &'a mut Table, call: &Call) -> Option<&'a mut Cell> {
+/// The usage the call reserved on, unless its place went to another project since.
+fn usage_of<'a>(table: &'a mut Table, call: &Call) -> Option<&'a mut Usage> {
     table
-        .cells
-        .get_mut(call.cell_slot)
-        .filter(|cell| cell.project == call.project_slot && cell.born < call.serial)
+        .usage_mut(call.lease.cell)
+        .filter(|usage| usage.knows(call.lease.project_slot, call.lease.serial))
+}
+
+/// The cell beside that usage.
+fn cell_of<'a>(table: &'a mut Table, call: &Call) -> Option<&'a mut Cell> {
+    usage_of(table, call)?;
+    table.cells.get_mut(call.lease.cell)
 }

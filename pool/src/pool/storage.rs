@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use super::{KeyPool, Scope, probes::Target};
 use crate::{
-    cell::{Cell, KeyRest},
+    cell::{Cell, KeyRest, Knowledge},
     key::{AccountId, KeyId, ProjectId},
     model::ModelId,
-    record::{Changes, Record, StoredBilling, StoredFault, StoredRest},
+    record::{Changes, Record, StoredBilling, StoredFault},
     rest::Rest,
     roster::{AccountEntry, Faulty, Probing},
     table::Table,
@@ -32,9 +32,9 @@ impl KeyPool {
         let cells = || {
             self.tables
                 .iter()
-                .flat_map(|table| table.cells.iter().map(move |(_, cell)| (table, cell)))
+                .flat_map(|table| table.cells.iter().map(move |(slot, cell)| (table, slot, cell)))
         };
-        let key_rests = cells().flat_map(|(table, cell)| cell.key_rests.iter().map(move |resting| (table, resting)));
+        let key_rests = cells().flat_map(|(table, _, cell)| cell.key_rests.iter().map(move |resting| (table, resting)));
         keys.map(|(_, entry)| Record::Key {
             key: entry.key.id,
             fault: entry.fault.map(Faulty::stored),
@@ -51,7 +51,7 @@ impl KeyPool {
             model: table.name.clone(),
             hidden_until: table.hidden.resting_until(),
         }))
-        .chain(cells().filter_map(|(table, cell)| self.cell_record(table, cell)))
+        .chain(cells().filter_map(|(table, slot, cell)| self.cell_record(table, slot, cell)))
         .chain(key_rests.filter_map(|(table, resting)| {
             let key = self.roster.keys.get(resting.key)?.key.id;
             Some(key_on_model_record(table, key, Some(&resting.rest)))
@@ -59,22 +59,25 @@ impl KeyPool {
         .collect()
     }
 
-    fn cell_record(&self, table: &Table, cell: &Cell) -> Option<Record> {
+    fn cell_record(&self, table: &Table, slot: u32, cell: &Cell) -> Option<Record> {
         let project = self.roster.projects.get(cell.project)?.id;
-        let (requests_today, tokens_today) = cell.usage.today();
+        let usage = table.usage(slot)?;
+        let Knowledge {
+            rest,
+            spent_until_reset,
+            day_retries,
+        } = cell.knowledge();
+        let (requests_today, tokens_today) = usage.today();
         Some(Record::Cell {
             project,
             model: table.name.clone(),
-            rest: cell.rest.resting_until().map(|until| StoredRest {
-                cause: cell.cause,
-                until,
-            }),
-            spent_until_reset: cell.spent_until_reset,
-            day_retries: cell.day_retries,
-            learned: cell.learned,
+            rest,
+            spent_until_reset,
+            day_retries,
+            learned: usage.learned(),
             requests_today,
             tokens_today,
-            day_end: cell.usage.day_end(),
+            day_end: usage.day_end(),
         })
     }
 
@@ -107,7 +110,11 @@ impl KeyPool {
 
     pub(super) fn record_cell(&self, model: ModelId, project: u32, changes: &mut Changes) {
         let table = self.tables.get(model.index());
-        if let Some(record) = table.and_then(|table| self.cell_record(table, table.cell_of(project)?)) {
+        let record = table.and_then(|table| {
+            let slot = table.cell_slot(project);
+            self.cell_record(table, slot, table.cells.get(slot)?)
+        });
+        if let Some(record) = record {
             changes.record(record);
         }
     }
@@ -263,18 +270,23 @@ impl KeyPool {
         };
         let Some(table) = self.table_named(&model) else { return };
         let slot = table.cell_or_new(project, newest);
-        let Some(cell) = table.cells.get_mut(slot) else { return };
         table.in_use = true;
-        cell.learned = cell.learned.or(learned);
+        let Some((cell, usage)) = table.cell_and_usage_mut(slot) else {
+            return;
+        };
+        usage.recall(learned);
         if counted_until == day_end {
-            cell.usage.resume_day(requests_today, tokens_today, day_end);
+            usage.resume_day(requests_today, tokens_today, day_end);
         }
-        if let Some(StoredRest { cause, until }) = rest.filter(|rest| rest.until > now)
-            && cell.rest(cause, until, newest)
-        {
-            cell.spent_until_reset = spent_until_reset;
-            cell.day_retries = day_retries;
-        }
+        let rest = rest.filter(|rest| rest.until > now);
+        cell.adopt(
+            Knowledge {
+                rest,
+                spent_until_reset,
+                day_retries,
+            },
+            newest,
+        );
     }
 
     /// A person's reset: clears rests and faults, but switches no key on. What is unknown is ignored.

@@ -4,7 +4,7 @@ use alloc::{string::ToString as _, vec::Vec};
 
 use super::KeyPool;
 use crate::{
-    key::{KeyState, Tier},
+    key::KeyState,
     model::ModelId,
     rest::Gate,
     roster::KeyEntry,
@@ -175,19 +175,18 @@ impl KeyPool {
     }
 
     fn cell_view(&self, slot: u32, key: &KeyEntry, table: &Table, now: Timestamp) -> Option<CellView> {
-        let cell = table.cell_of(key.project)?;
-        let tier: Tier = key.key.tier;
-        let limits = cell.learned.or(table.configured(tier));
-        let used = cell.usage.used(now, self.day_end_at(now));
+        let usage = table.usage(table.cell_slot(key.project))?;
+        let limits = usage.learned().or(table.configured(key.key.tier));
+        let used = usage.used(now, self.day_end_at(now));
         Some(CellView {
             model: table.name.to_string(),
             state: self.cell_state(slot, key, table, now),
-            in_flight: cell.usage.in_flight,
+            in_flight: usage.in_flight,
             used,
             limits,
-            headroom_ppm: cell.usage.headroom_ppm(&limits, &used),
-            success_permille: cell.success_permille,
-            last_success: cell.last_success,
+            headroom_ppm: usage.headroom_ppm(&limits, &used),
+            success_permille: usage.success_permille,
+            last_success: usage.last_success(),
         })
     }
 }

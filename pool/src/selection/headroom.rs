@@ -1,11 +1,14 @@
 //! Two random choices, the better by what is left: nearly as even as looking at all, at the cost of looking at two.
 //! (Mitzenmacher, "The power of two choices in randomized load balancing", 2001.)
 
+use core::cmp::Reverse;
+
 use crate::{
     journey::scaled,
     roster::Class,
     selection::{Choice, Search},
     table::Spot,
+    usage::WHOLE_PPM,
 };
 
 pub(super) fn choose(search: &Search<'_>) -> Option<Choice> {
@@ -62,17 +65,14 @@ fn better(search: &Search<'_>, class: &Class, first: Spot, second: Spot) -> Spot
 }
 
 /// Part of the quota left × recent success; among equals fewer calls in the last minute.
-fn merit(search: &Search<'_>, class: &Class, spot: Spot) -> (u64, core::cmp::Reverse<u64>) {
-    let Some(cell) = search.table.cells.get(spot.cell) else {
-        return (u64::from(crate::quota::WHOLE_PPM) * 1_000, core::cmp::Reverse(0));
+fn merit(search: &Search<'_>, class: &Class, spot: Spot) -> (u64, Reverse<u64>) {
+    let Some(usage) = search.table.usage(spot.cell) else {
+        return (u64::from(WHOLE_PPM) * 1_000, Reverse(0));
     };
-    let limits = cell.learned.or(search.table.configured(class.tier));
-    let used = cell.usage.used(search.now, search.day_end);
-    let left = u64::from(cell.usage.headroom_ppm(&limits, &used));
-    (
-        left * u64::from(cell.success_permille),
-        core::cmp::Reverse(used.requests_minute),
-    )
+    let limits = usage.learned().or(search.table.configured(class.tier));
+    let used = usage.used(search.now, search.day_end);
+    let left = u64::from(usage.headroom_ppm(&limits, &used));
+    (left * u64::from(usage.success_permille), Reverse(used.requests_minute))
 }
 
 /// A second random number out of the first (the finaliser of `SplitMix64`).

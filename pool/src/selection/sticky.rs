@@ -24,7 +24,7 @@ pub(super) fn choose(search: &Search<'_>, current: Option<Current>) -> Option<(C
         })
     });
     if let Some(choice) = usable
-        && search.allows_project(choice.spot)
+        && search.allows_project(choice.spot.project)
         && search.allows_key(choice.key)
     {
         return Some((choice, current));

@@ -22,7 +22,11 @@ impl Email {
         if is_address(&email) {
             Ok(Self(email))
         } else {
-            Err(AppError::new(ErrorCode::BadRequest, "Give an e-mail address such as name@example.com.").field("email"))
+            Err(AppError::new(
+                ErrorCode::BadRequest,
+                "Give an e-mail address such as name@example.com.",
+            )
+            .field("email"))
         }
     }
 
@@ -43,13 +47,23 @@ impl fmt::Display for Email {
 }
 
 fn is_address(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
     let local_is_good = !local.is_empty()
         && local.len() <= LOCAL_BYTES_MAX
-        && !local.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | '(' | ')' | ',' | ';' | ':' | '"' | '\\'))
+        && !local.chars().any(|c| {
+            c.is_whitespace()
+                || c.is_control()
+                || matches!(c, '@' | '<' | '>' | '(' | ')' | ',' | ';' | ':' | '"' | '\\')
+        })
         && local.split('.').all(|part| !part.is_empty());
     let label_is_good = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
     text.len() <= EMAIL_BYTES_MAX && local_is_good && domain.split('.').all(label_is_good)
 }
@@ -62,7 +76,10 @@ mod tests {
         let parsed = Email::parse(text);
         assert_eq!(parsed.as_ref().ok().map(Email::as_str), expected, "{text:?}");
         if let Err(error) = parsed {
-            assert_eq!((error.code, error.field.as_deref()), (ErrorCode::BadRequest, Some("email")));
+            assert_eq!(
+                (error.code, error.field.as_deref()),
+                (ErrorCode::BadRequest, Some("email"))
+            );
         }
     }
 
@@ -75,10 +92,27 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "ada", "@example.com", "ada@", "ada@@example.com", "a b@example.com", "ada@exa mple.com", "ada@.com", "ada@example..com"] {
+        for text in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@@example.com",
+            "a b@example.com",
+            "ada@exa mple.com",
+            "ada@.com",
+            "ada@example..com",
+        ] {
             check(text, None);
         }
-        for text in ["ada@-example.com", "ada\n@example.com", "<ada@example.com>", ".ada@example.com", "a..b@example.com", "ada@example.com\0"] {
+        for text in [
+            "ada@-example.com",
+            "ada\n@example.com",
+            "<ada@example.com>",
+            ".ada@example.com",
+            "a..b@example.com",
+            "ada@example.com\0",
+        ] {
             check(text, None);
         }
         check(&format!("{}@example.com", "a".repeat(65)), None);

@@ -9,7 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::password::Password;
 
-/// OWASP's first choice for argon2id: <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>.
+/// OWASP's first choice for argon2id:
+/// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>.
 const MEMORY_KIB: u32 = 47_104;
 const ITERATIONS: u32 = 1;
 const LANES: u32 = 1;
@@ -18,7 +19,8 @@ const AT_ONCE_MAX: usize = 2;
 /// Running or waiting. More would wait longer than people do.
 const IN_LINE_MAX: usize = 64;
 /// Of no password: the work an unknown account costs is done on it.
-const NOBODYS_HASH: &str = "$argon2id$v=19$m=47104,t=1,p=1$bm9ib2R5IGtub3dzIGl0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODYS_HASH: &str =
+    "$argon2id$v=19$m=47104,t=1,p=1$bm9ib2R5IGtub3dzIGl0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 pub(super) struct Hasher {
     running: Arc<Semaphore>,
@@ -27,14 +29,23 @@ pub(super) struct Hasher {
 
 impl Default for Hasher {
     fn default() -> Self {
-        Self { running: Arc::new(Semaphore::new(AT_ONCE_MAX)), line: Arc::new(Semaphore::new(IN_LINE_MAX)) }
+        Self {
+            running: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+            line: Arc::new(Semaphore::new(IN_LINE_MAX)),
+        }
     }
 }
 
 impl Hasher {
     /// A PHC string with a new salt.
     pub(super) async fn hash(&self, password: Password) -> Result<String, AppError> {
-        self.run(move || argon2()?.hash_password(password.as_bytes()).map(|hash| hash.to_string())).await?.map_err(|error| {
+        self.run(move || {
+            argon2()?
+                .hash_password(password.as_bytes())
+                .map(|hash| hash.to_string())
+        })
+        .await?
+        .map_err(|error| {
             tracing::error!(%error, "a password could not be hashed");
             AppError::internal()
         })
@@ -44,7 +55,9 @@ impl Hasher {
     pub(super) async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, AppError> {
         let verdict = self.run(move || {
             let parsed = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS_HASH))?;
-            argon2()?.verify_password(password.as_bytes(), &parsed).map(|()| hash.is_some())
+            argon2()?
+                .verify_password(password.as_bytes(), &parsed)
+                .map(|()| hash.is_some())
         });
         match verdict.await? {
             Ok(matches) => Ok(matches),
@@ -58,7 +71,10 @@ impl Hasher {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
         let in_line = Arc::clone(&self.line).try_acquire_owned().map_err(|_| too_many())?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| AppError::internal())?;
+        let running = Arc::clone(&self.running)
+            .acquire_owned()
+            .await
+            .map_err(|_| AppError::internal())?;
         // The permits go with the work: a caller that leaves must not let a third one start beside it.
         let permits: [OwnedSemaphorePermit; 2] = [in_line, running];
         let done = tokio::task::spawn_blocking(move || {
@@ -79,7 +95,10 @@ fn argon2() -> argon2::password_hash::Result<Argon2<'static>> {
 }
 
 fn too_many() -> AppError {
-    let mut error = AppError::new(ErrorCode::NoCapacity, "Too many people sign in at this moment. Try again in a few seconds.");
+    let mut error = AppError::new(
+        ErrorCode::NoCapacity,
+        "Too many people sign in at this moment. Try again in a few seconds.",
+    );
     error.retry_after_seconds = Some(5);
     error
 }
@@ -91,27 +110,57 @@ mod tests {
     #[tokio::test]
     async fn a_password_matches_its_own_hash_only() {
         let hasher = Hasher::default();
-        let hash = hasher.hash(Password::unchecked("correct horse".into())).await.expect("a hash");
+        let hash = hasher
+            .hash(Password::unchecked("correct horse".into()))
+            .await
+            .expect("a hash");
         assert!(hash.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"), "{hash}");
-        assert!(hasher.verify(Password::unchecked("correct horse".into()), Some(hash.clone())).await.expect("checked"));
-        assert!(!hasher.verify(Password::unchecked("correct horsf".into()), Some(hash)).await.expect("checked"));
+        assert!(
+            hasher
+                .verify(Password::unchecked("correct horse".into()), Some(hash.clone()))
+                .await
+                .expect("checked")
+        );
+        assert!(
+            !hasher
+                .verify(Password::unchecked("correct horsf".into()), Some(hash))
+                .await
+                .expect("checked")
+        );
     }
 
     #[tokio::test]
     async fn an_unknown_account_costs_the_same_work_and_never_matches() {
         let nobodys = PasswordHash::new(NOBODYS_HASH).expect("a PHC string");
-        let real = Hasher::default().hash(Password::unchecked("x".into())).await.expect("a hash");
+        let real = Hasher::default()
+            .hash(Password::unchecked("x".into()))
+            .await
+            .expect("a hash");
         let real = PasswordHash::new(&real).expect("a PHC string");
-        assert_eq!((nobodys.algorithm, &nobodys.version, &nobodys.params), (real.algorithm, &real.version, &real.params));
+        assert_eq!(
+            (nobodys.algorithm, &nobodys.version, &nobodys.params),
+            (real.algorithm, &real.version, &real.params)
+        );
         assert_eq!(nobodys.hash.map(|hash| hash.len()), real.hash.map(|hash| hash.len()));
-        assert!(!Hasher::default().verify(Password::unchecked("x".into()), None).await.expect("checked"));
+        assert!(
+            !Hasher::default()
+                .verify(Password::unchecked("x".into()), None)
+                .await
+                .expect("checked")
+        );
     }
 
     #[tokio::test]
     async fn a_full_line_is_refused_at_once() {
         let hasher = Hasher::default();
         let _line = Arc::clone(&hasher.line).acquire_many_owned(64).await.expect("permits");
-        let refused = hasher.verify(Password::unchecked("x".into()), None).await.expect_err("full");
-        assert_eq!((refused.code, refused.retry_after_seconds), (ErrorCode::NoCapacity, Some(5)));
+        let refused = hasher
+            .verify(Password::unchecked("x".into()), None)
+            .await
+            .expect_err("full");
+        assert_eq!(
+            (refused.code, refused.retry_after_seconds),
+            (ErrorCode::NoCapacity, Some(5))
+        );
     }
 }

@@ -15,7 +15,7 @@ impl OneTimeToken {
     pub(super) fn random() -> Self {
         let mut bits = Zeroizing::new([0_u8; 32]);
         rand::fill(&mut bits[..]);
-        Self(URL_SAFE_NO_PAD.encode(&*bits).into())
+        Self(URL_SAFE_NO_PAD.encode(bits.as_slice()).into())
     }
 
     /// `None` when it cannot be one of ours.

@@ -17,8 +17,13 @@ const OWN_CHARS_MIN: usize = 8;
 const RUN_CHARS_MIN: usize = 4;
 
 /// What people choose most, one a line, in lower case.
-static COMMON: LazyLock<BTreeSet<&'static str>> =
-    LazyLock::new(|| include_str!("common-passwords.txt").lines().map(str::trim).filter(|line| line.len() >= RUN_CHARS_MIN).collect());
+static COMMON: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
+    include_str!("common-passwords.txt")
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.len() >= RUN_CHARS_MIN)
+        .collect()
+});
 
 /// A password on its way to the hash. Its `Debug` is hidden.
 #[derive(Debug)]
@@ -33,7 +38,9 @@ impl Password {
         let refuse = |message: String| Err(AppError::new(ErrorCode::BadRequest, message).field("password"));
         let chars = text.chars().count();
         if chars < PASSWORD_CHARS_MIN {
-            return refuse(format!("The password needs at least {PASSWORD_CHARS_MIN} characters. Three or four words do well."));
+            return refuse(format!(
+                "The password needs at least {PASSWORD_CHARS_MIN} characters. Three or four words do well."
+            ));
         }
         if chars > PASSWORD_CHARS_MAX {
             return refuse(format!("The password has more than {PASSWORD_CHARS_MAX} characters."));
@@ -47,7 +54,10 @@ impl Password {
 
     /// For checking only, where the rules of today do not matter. Too long a one is cut: it matches nothing then.
     pub(super) fn unchecked(text: String) -> Self {
-        let cut = text.char_indices().nth(PASSWORD_CHARS_MAX + 1).map(|(index, _)| text[..index].to_owned());
+        let cut = text
+            .char_indices()
+            .nth(PASSWORD_CHARS_MAX + 1)
+            .map(|(index, _)| text[..index].to_owned());
         Self(cut.unwrap_or(text).into())
     }
 
@@ -56,7 +66,8 @@ impl Password {
     }
 }
 
-/// Characters that are part of no common password, of no run and not of the e-mail; of a repeated unit only the first counts.
+/// Characters that are part of no common password, of no run and not of the e-mail; of a repeated unit only the first
+/// counts.
 fn own_chars(text: &str, email: &Email) -> usize {
     let plain: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
     let plain = first_unit(&plain);
@@ -74,7 +85,12 @@ fn own_chars(text: &str, email: &Email) -> usize {
 /// `abcabcabc` is `abc`; a text that is no repetition is itself.
 fn first_unit(chars: &[char]) -> &[char] {
     (1..=chars.len() / 2)
-        .find(|period| chars.iter().zip(chars.iter().skip(*period)).all(|(one, other)| one == other))
+        .find(|period| {
+            chars
+                .iter()
+                .zip(chars.iter().skip(*period))
+                .all(|(one, other)| one == other)
+        })
         .and_then(|period| chars.get(..period))
         .unwrap_or(chars)
 }
@@ -99,7 +115,11 @@ fn mark_word(chars: &[char], word: &str, guessable: &mut [bool]) {
     }
     for (start, window) in chars.windows(word.len()).enumerate() {
         if window == word {
-            guessable.iter_mut().skip(start).take(word.len()).for_each(|mark| *mark = true);
+            guessable
+                .iter_mut()
+                .skip(start)
+                .take(word.len())
+                .for_each(|mark| *mark = true);
         }
     }
 }
@@ -107,9 +127,17 @@ fn mark_word(chars: &[char], word: &str, guessable: &mut [bool]) {
 /// Marks `aaaa`, `1234`, `fedc`.
 fn mark_runs(chars: &[char], guessable: &mut [bool]) {
     for (start, window) in chars.windows(RUN_CHARS_MIN).enumerate() {
-        let steps: BTreeSet<i64> = window.iter().zip(window.iter().skip(1)).map(|(one, next)| i64::from(u32::from(*next)) - i64::from(u32::from(*one))).collect();
+        let steps: BTreeSet<i64> = window
+            .iter()
+            .zip(window.iter().skip(1))
+            .map(|(one, next)| i64::from(u32::from(*next)) - i64::from(u32::from(*one)))
+            .collect();
         if steps.len() == 1 && steps.iter().all(|step| (-1..=1).contains(step)) {
-            guessable.iter_mut().skip(start).take(RUN_CHARS_MIN).for_each(|mark| *mark = true);
+            guessable
+                .iter_mut()
+                .skip(start)
+                .take(RUN_CHARS_MIN)
+                .for_each(|mark| *mark = true);
         }
     }
 }
@@ -123,8 +151,14 @@ mod tests {
         let parsed = Password::parse(password, &email);
         assert_eq!(parsed.is_ok(), taken, "{password:?}");
         if let Err(error) = parsed {
-            assert_eq!((error.code, error.field.as_deref()), (ErrorCode::BadRequest, Some("password")));
-            assert!(password.is_empty() || !error.message.contains(password), "the password is in the message");
+            assert_eq!(
+                (error.code, error.field.as_deref()),
+                (ErrorCode::BadRequest, Some("password"))
+            );
+            assert!(
+                password.is_empty() || !error.message.contains(password),
+                "the password is in the message"
+            );
         }
     }
 
@@ -147,10 +181,27 @@ mod tests {
 
     #[test]
     fn common_repeated_and_sequential_ones_are_refused() {
-        for password in ["password1234", "Password1234!", "p4$$w0rdp4$$w0rd", "passwordpassword", "qwertyuiop123", "iloveyou1234", "123456789012"] {
+        for password in [
+            "password1234",
+            "Password1234!",
+            "p4$$w0rdp4$$w0rd",
+            "passwordpassword",
+            "qwertyuiop123",
+            "iloveyou1234",
+            "123456789012",
+        ] {
             check(password, false);
         }
-        for password in ["aaaaaaaaaaaa", "abcabcabcabc", "abcdefghijklm", "987654321098", "letmein-letmein", "1q2w3e4r5t6y", "adminadmin2024", "dragonmonkey12"] {
+        for password in [
+            "aaaaaaaaaaaa",
+            "abcabcabcabc",
+            "abcdefghijklm",
+            "987654321098",
+            "letmein-letmein",
+            "1q2w3e4r5t6y",
+            "adminadmin2024",
+            "dragonmonkey12",
+        ] {
             check(password, false);
         }
     }

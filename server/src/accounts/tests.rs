@@ -17,11 +17,18 @@ fn accounts() -> (TempDir, Accounts) {
 }
 
 fn form(email: &str) -> Registration {
-    Registration { email: email.to_owned(), password: PASSWORD.to_owned(), name: " Ada Lovelace ".to_owned() }
+    Registration {
+        email: email.to_owned(),
+        password: PASSWORD.to_owned(),
+        name: " Ada Lovelace ".to_owned(),
+    }
 }
 
 fn credentials(email: &str, password: &str) -> Credentials {
-    Credentials { email: email.to_owned(), password: password.to_owned() }
+    Credentials {
+        email: email.to_owned(),
+        password: password.to_owned(),
+    }
 }
 
 fn later(duration: Duration) -> Timestamp {
@@ -31,9 +38,18 @@ fn later(duration: Duration) -> Timestamp {
 #[tokio::test]
 async fn who_registers_can_sign_in() {
     let (_dir, accounts) = accounts();
-    let user = accounts.register(form(" Ada@Example.com "), NOW).await.expect("registered");
-    assert_eq!((user.email.as_str(), user.name.as_str(), user.role), ("ada@example.com", "Ada Lovelace", Role::User));
-    let signed_in = accounts.sign_in(credentials("ADA@example.com", PASSWORD), HOME, NOW).await.expect("signed in");
+    let user = accounts
+        .register(form(" Ada@Example.com "), NOW)
+        .await
+        .expect("registered");
+    assert_eq!(
+        (user.email.as_str(), user.name.as_str(), user.role),
+        ("ada@example.com", "Ada Lovelace", Role::User)
+    );
+    let signed_in = accounts
+        .sign_in(credentials("ADA@example.com", PASSWORD), HOME, NOW)
+        .await
+        .expect("signed in");
     assert_eq!(signed_in, user);
     assert_eq!(accounts.user(&user.id).await.expect("found"), Some(user.clone()));
     assert_eq!(accounts.users().await.expect("listed"), [user]);
@@ -42,10 +58,22 @@ async fn who_registers_can_sign_in() {
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
     let (_dir, accounts) = accounts();
-    accounts.register(form("ada@example.com"), NOW).await.expect("registered");
-    let wrong = accounts.sign_in(credentials("ada@example.com", "wrong horse battery staple"), HOME, NOW).await.expect_err("wrong");
-    let unknown = accounts.sign_in(credentials("eve@example.com", PASSWORD), HOME, NOW).await.expect_err("unknown");
-    let no_email = accounts.sign_in(credentials("no e-mail", PASSWORD), HOME, NOW).await.expect_err("unknown");
+    accounts
+        .register(form("ada@example.com"), NOW)
+        .await
+        .expect("registered");
+    let wrong = accounts
+        .sign_in(credentials("ada@example.com", "wrong horse battery staple"), HOME, NOW)
+        .await
+        .expect_err("wrong");
+    let unknown = accounts
+        .sign_in(credentials("eve@example.com", PASSWORD), HOME, NOW)
+        .await
+        .expect_err("unknown");
+    let no_email = accounts
+        .sign_in(credentials("no e-mail", PASSWORD), HOME, NOW)
+        .await
+        .expect_err("unknown");
     assert_eq!(wrong.code, ErrorCode::Unauthenticated);
     assert_eq!((&wrong, &wrong), (&unknown, &no_email));
 }
@@ -53,29 +81,75 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
 #[tokio::test]
 async fn too_many_wrong_passwords_have_to_wait() {
     let (_dir, accounts) = accounts();
-    accounts.register(form("ada@example.com"), NOW).await.expect("registered");
+    accounts
+        .register(form("ada@example.com"), NOW)
+        .await
+        .expect("registered");
     for _ in 0..10 {
-        let error = accounts.sign_in(credentials("ada@example.com", "wrong"), HOME, NOW).await.expect_err("wrong");
+        let error = accounts
+            .sign_in(credentials("ada@example.com", "wrong"), HOME, NOW)
+            .await
+            .expect_err("wrong");
         assert_eq!(error.code, ErrorCode::Unauthenticated);
     }
     let right = || credentials("ada@example.com", PASSWORD);
     let limited = accounts.sign_in(right(), HOME, NOW).await.expect_err("limited");
-    assert_eq!((limited.code, limited.retry_after_seconds), (ErrorCode::RateLimited, Some(900)));
-    accounts.sign_in(right(), IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)), NOW).await.expect("from elsewhere");
-    accounts.sign_in(right(), HOME, later(Duration::from_secs(900))).await.expect("after the window");
+    assert_eq!(
+        (limited.code, limited.retry_after_seconds),
+        (ErrorCode::RateLimited, Some(900))
+    );
+    accounts
+        .sign_in(right(), IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)), NOW)
+        .await
+        .expect("from elsewhere");
+    accounts
+        .sign_in(right(), HOME, later(Duration::from_secs(900)))
+        .await
+        .expect("after the window");
 }
 
 #[tokio::test]
 async fn a_refused_form_names_its_field() {
     let (_dir, accounts) = accounts();
-    accounts.register(form("ada@example.com"), NOW).await.expect("registered");
+    accounts
+        .register(form("ada@example.com"), NOW)
+        .await
+        .expect("registered");
     let cases = [
         (form("ADA@example.com"), ErrorCode::Conflict, "email"),
         (form("ada"), ErrorCode::BadRequest, "email"),
-        (Registration { name: "  ".to_owned(), ..form("eve@example.com") }, ErrorCode::BadRequest, "name"),
-        (Registration { name: "x".repeat(101), ..form("eve@example.com") }, ErrorCode::BadRequest, "name"),
-        (Registration { password: "short".to_owned(), ..form("eve@example.com") }, ErrorCode::BadRequest, "password"),
-        (Registration { password: "password1234".to_owned(), ..form("eve@example.com") }, ErrorCode::BadRequest, "password"),
+        (
+            Registration {
+                name: "  ".to_owned(),
+                ..form("eve@example.com")
+            },
+            ErrorCode::BadRequest,
+            "name",
+        ),
+        (
+            Registration {
+                name: "x".repeat(101),
+                ..form("eve@example.com")
+            },
+            ErrorCode::BadRequest,
+            "name",
+        ),
+        (
+            Registration {
+                password: "short".to_owned(),
+                ..form("eve@example.com")
+            },
+            ErrorCode::BadRequest,
+            "password",
+        ),
+        (
+            Registration {
+                password: "password1234".to_owned(),
+                ..form("eve@example.com")
+            },
+            ErrorCode::BadRequest,
+            "password",
+        ),
     ];
     for (form, code, field) in cases {
         let error = accounts.register(form, NOW).await.expect_err("refused");
@@ -86,7 +160,10 @@ async fn a_refused_form_names_its_field() {
 #[tokio::test]
 async fn refresh_tokens_rotate_and_a_second_use_ends_the_family() {
     let (_dir, accounts) = accounts();
-    let user = accounts.register(form("ada@example.com"), NOW).await.expect("registered");
+    let user = accounts
+        .register(form("ada@example.com"), NOW)
+        .await
+        .expect("registered");
     let first = accounts.issue_tokens(user.clone(), NOW).await.expect("issued");
     let other = accounts.issue_tokens(user.clone(), NOW).await.expect("issued");
     assert_eq!(accounts.verify(&first.access_token, NOW).expect("valid").sub, user.id);
@@ -97,70 +174,191 @@ async fn refresh_tokens_rotate_and_a_second_use_ends_the_family() {
         let error = accounts.refresh(token, NOW).await.map(|_| ()).expect_err("revoked");
         assert_eq!(error.code, ErrorCode::Unauthenticated);
     }
-    accounts.refresh(&other.refresh_token, NOW).await.expect("another sign-in is another family");
+    accounts
+        .refresh(&other.refresh_token, NOW)
+        .await
+        .expect("another sign-in is another family");
 }
 
 #[tokio::test]
 async fn refresh_tokens_end_after_thirty_days_by_sign_out_and_by_a_new_password() {
     let (_dir, accounts) = accounts();
-    let user = accounts.register(form("ada@example.com"), NOW).await.expect("registered");
+    let user = accounts
+        .register(form("ada@example.com"), NOW)
+        .await
+        .expect("registered");
     let issue = || accounts.issue_tokens(user.clone(), NOW);
     let old = issue().await.expect("issued").refresh_token;
-    accounts.refresh(&old, later(REFRESH_TOKEN_LIFE)).await.map(|_| ()).expect_err("too old");
+    accounts
+        .refresh(&old, later(REFRESH_TOKEN_LIFE))
+        .await
+        .map(|_| ())
+        .expect_err("too old");
     let signed_out = issue().await.expect("issued").refresh_token;
     accounts.revoke(&signed_out).await.expect("revoked");
     accounts.revoke("no token at all").await.expect("no error");
-    accounts.refresh(&signed_out, NOW).await.map(|_| ()).expect_err("signed out");
+    accounts
+        .refresh(&signed_out, NOW)
+        .await
+        .map(|_| ())
+        .expect_err("signed out");
     let with_old_password = issue().await.expect("issued").refresh_token;
-    accounts.set_password("ada@example.com", &"another horse battery staple".into()).await.expect("changed");
-    accounts.refresh(&with_old_password, NOW).await.map(|_| ()).expect_err("the password changed");
-    accounts.refresh("garbage", NOW).await.map(|_| ()).expect_err("no token");
+    accounts
+        .set_password("ada@example.com", &"another horse battery staple".into())
+        .await
+        .expect("changed");
+    accounts
+        .refresh(&with_old_password, NOW)
+        .await
+        .map(|_| ())
+        .expect_err("the password changed");
+    accounts
+        .refresh("garbage", NOW)
+        .await
+        .map(|_| ())
+        .expect_err("no token");
 }
 
 #[tokio::test]
 async fn operators_change_roles_and_passwords_by_email() {
     let (_dir, accounts) = accounts();
-    accounts.create(form("root@example.com"), Role::Admin, NOW).await.expect("created");
-    accounts.register(form("ada@example.com"), NOW).await.expect("registered");
-    assert_eq!(accounts.set_role("Ada@Example.com", Role::Viewer).await.expect("changed").role, Role::Viewer);
-    let changed = accounts.sign_in(credentials("ada@example.com", PASSWORD), HOME, NOW).await.expect("signed in");
+    accounts
+        .create(form("root@example.com"), Role::Admin, NOW)
+        .await
+        .expect("created");
+    accounts
+        .register(form("ada@example.com"), NOW)
+        .await
+        .expect("registered");
+    assert_eq!(
+        accounts
+            .set_role("Ada@Example.com", Role::Viewer)
+            .await
+            .expect("changed")
+            .role,
+        Role::Viewer
+    );
+    let changed = accounts
+        .sign_in(credentials("ada@example.com", PASSWORD), HOME, NOW)
+        .await
+        .expect("signed in");
     assert_eq!(changed.role, Role::Viewer);
-    let last = accounts.set_role("root@example.com", Role::User).await.expect_err("the only admin");
+    let last = accounts
+        .set_role("root@example.com", Role::User)
+        .await
+        .expect_err("the only admin");
     assert_eq!((last.code, last.field.as_deref()), (ErrorCode::Conflict, Some("role")));
-    accounts.set_role("root@example.com", Role::Admin).await.expect("no change");
-    assert_eq!(accounts.set_role("eve@example.com", Role::User).await.expect_err("unknown").code, ErrorCode::NotFound);
-    assert_eq!(accounts.set_password("ada@example.com", &"short".into()).await.expect_err("short").field.as_deref(), Some("password"));
-    accounts.set_password("ada@example.com", &"another horse battery staple".into()).await.expect("changed");
-    accounts.sign_in(credentials("ada@example.com", PASSWORD), HOME, NOW).await.expect_err("the old password");
+    accounts
+        .set_role("root@example.com", Role::Admin)
+        .await
+        .expect("no change");
+    assert_eq!(
+        accounts
+            .set_role("eve@example.com", Role::User)
+            .await
+            .expect_err("unknown")
+            .code,
+        ErrorCode::NotFound
+    );
+    assert_eq!(
+        accounts
+            .set_password("ada@example.com", &"short".into())
+            .await
+            .expect_err("short")
+            .field
+            .as_deref(),
+        Some("password")
+    );
+    accounts
+        .set_password("ada@example.com", &"another horse battery staple".into())
+        .await
+        .expect("changed");
+    accounts
+        .sign_in(credentials("ada@example.com", PASSWORD), HOME, NOW)
+        .await
+        .expect_err("the old password");
 }
 
 #[tokio::test]
 async fn the_first_admin_of_the_settings_is_made_once() {
     let (_dir, accounts) = accounts();
     assert!(!accounts.has_admin().await.expect("read"));
-    accounts.ensure_first_admin("root@example.com", &"password1234".into(), NOW).await.expect_err("a common password");
-    assert!(accounts.ensure_first_admin("root@example.com", &PASSWORD.into(), NOW).await.expect("made"));
-    assert!(!accounts.ensure_first_admin("other@example.com", &PASSWORD.into(), NOW).await.expect("there is one"));
+    accounts
+        .ensure_first_admin("root@example.com", &"password1234".into(), NOW)
+        .await
+        .expect_err("a common password");
+    assert!(
+        accounts
+            .ensure_first_admin("root@example.com", &PASSWORD.into(), NOW)
+            .await
+            .expect("made")
+    );
+    assert!(
+        !accounts
+            .ensure_first_admin("other@example.com", &PASSWORD.into(), NOW)
+            .await
+            .expect("there is one")
+    );
     assert_eq!(accounts.users().await.expect("listed").len(), 1);
 }
 
 #[tokio::test]
 async fn a_set_up_link_makes_one_admin_within_thirty_minutes() {
     let (_dir, accounts) = accounts();
-    let link = || async { accounts.create_set_up_link(NOW).await.expect("a link").expose_secret().to_owned() };
+    let link = || async {
+        accounts
+            .create_set_up_link(NOW)
+            .await
+            .expect("a link")
+            .expose_secret()
+            .to_owned()
+    };
     let (old, good) = (link().await, link().await);
     let end = later(SET_UP_LINK_LIFE);
     assert!(!accounts.set_up_link_is_good(&old, end).await.expect("read"));
-    assert_eq!(accounts.set_up(&old, form("root@example.com"), end).await.expect_err("too old").code, ErrorCode::Forbidden);
-    assert_eq!(accounts.set_up("garbage", form("root@example.com"), NOW).await.expect_err("unknown").code, ErrorCode::Forbidden);
-    let refused = accounts.set_up(&good, form("no e-mail"), NOW).await.expect_err("a bad form");
+    assert_eq!(
+        accounts
+            .set_up(&old, form("root@example.com"), end)
+            .await
+            .expect_err("too old")
+            .code,
+        ErrorCode::Forbidden
+    );
+    assert_eq!(
+        accounts
+            .set_up("garbage", form("root@example.com"), NOW)
+            .await
+            .expect_err("unknown")
+            .code,
+        ErrorCode::Forbidden
+    );
+    let refused = accounts
+        .set_up(&good, form("no e-mail"), NOW)
+        .await
+        .expect_err("a bad form");
     assert_eq!(refused.field.as_deref(), Some("email"));
 
-    assert!(accounts.set_up_link_is_good(&good, NOW).await.expect("read"), "a refused form does not spend the link");
-    let admin = accounts.set_up(&good, form("root@example.com"), NOW).await.expect("made");
+    assert!(
+        accounts.set_up_link_is_good(&good, NOW).await.expect("read"),
+        "a refused form does not spend the link"
+    );
+    let admin = accounts
+        .set_up(&good, form("root@example.com"), NOW)
+        .await
+        .expect("made");
     assert_eq!(admin.role, Role::Admin);
     for token in [good, old] {
-        assert_eq!(accounts.set_up(&token, form("eve@example.com"), NOW).await.expect_err("over").code, ErrorCode::Conflict);
+        assert_eq!(
+            accounts
+                .set_up(&token, form("eve@example.com"), NOW)
+                .await
+                .expect_err("over")
+                .code,
+            ErrorCode::Conflict
+        );
     }
-    assert_eq!(accounts.create_set_up_link(NOW).await.expect_err("over").code, ErrorCode::Conflict);
+    assert_eq!(
+        accounts.create_set_up_link(NOW).await.expect_err("over").code,
+        ErrorCode::Conflict
+    );
 }

@@ -44,7 +44,10 @@ impl Throttle {
         let from = network(from);
         let account = email.map(|email| (Scope::Account(email.clone(), from), ACCOUNT_TRIES_MAX));
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        for (scope, tries_max) in [Some((Scope::Address(from), ADDRESS_TRIES_MAX)), account].into_iter().flatten() {
+        for (scope, tries_max) in [Some((Scope::Address(from), ADDRESS_TRIES_MAX)), account]
+            .into_iter()
+            .flatten()
+        {
             make_room(&mut windows, now);
             let window = windows.entry(scope).or_insert(Window { began: now, tries: 0 });
             // The clock may have stepped back: a window from the future must not last longer than a window.
@@ -62,7 +65,10 @@ impl Throttle {
     /// The right password came: earlier mistakes of this person do not count any more.
     pub(super) fn forgive(&self, email: &Email, from: IpAddr) {
         let scope = Scope::Account(email.clone(), network(from));
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner).remove(&scope);
+        self.windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&scope);
     }
 }
 
@@ -118,9 +124,16 @@ mod tests {
         for _ in 0..10 {
             throttle.take(Some(&ada), home, NOON).expect("within the limit");
         }
-        let refused = throttle.take(Some(&ada), home, NOON.plus(Duration::from_secs(60))).expect_err("over the limit");
-        assert_eq!((refused.code, refused.retry_after_seconds), (ErrorCode::RateLimited, Some(14 * 60)));
-        throttle.take(Some(&ada), home, NOON.plus(WINDOW)).expect("a new window");
+        let refused = throttle
+            .take(Some(&ada), home, NOON.plus(Duration::from_secs(60)))
+            .expect_err("over the limit");
+        assert_eq!(
+            (refused.code, refused.retry_after_seconds),
+            (ErrorCode::RateLimited, Some(14 * 60))
+        );
+        throttle
+            .take(Some(&ada), home, NOON.plus(WINDOW))
+            .expect("a new window");
     }
 
     #[test]
@@ -130,17 +143,29 @@ mod tests {
         for _ in 0..20 {
             let _ = throttle.take(Some(&ada), address("203.0.113.9"), NOON);
         }
-        throttle.take(Some(&ada), address("192.0.2.1"), NOON).expect("another address");
+        throttle
+            .take(Some(&ada), address("192.0.2.1"), NOON)
+            .expect("another address");
     }
 
     #[test]
     fn one_address_cannot_try_many_accounts() {
         let throttle = Throttle::default();
         for number in 0..100 {
-            throttle.take(Some(&email(&format!("user{number}@example.com"))), address("192.0.2.1"), NOON).expect("within the limit");
+            throttle
+                .take(
+                    Some(&email(&format!("user{number}@example.com"))),
+                    address("192.0.2.1"),
+                    NOON,
+                )
+                .expect("within the limit");
         }
-        throttle.take(Some(&email("user100@example.com")), address("192.0.2.1"), NOON).expect_err("over the limit");
-        throttle.take(None, address("192.0.2.1"), NOON).expect_err("over the limit");
+        throttle
+            .take(Some(&email("user100@example.com")), address("192.0.2.1"), NOON)
+            .expect_err("over the limit");
+        throttle
+            .take(None, address("192.0.2.1"), NOON)
+            .expect_err("over the limit");
     }
 
     #[test]
@@ -148,10 +173,16 @@ mod tests {
         let throttle = Throttle::default();
         let ada = email("ada@example.com");
         for host in 0..10 {
-            throttle.take(Some(&ada), address(&format!("2001:db8::{host:x}")), NOON).expect("within the limit");
+            throttle
+                .take(Some(&ada), address(&format!("2001:db8::{host:x}")), NOON)
+                .expect("within the limit");
         }
-        throttle.take(Some(&ada), address("2001:db8::ffff"), NOON).expect_err("the same network");
-        throttle.take(Some(&ada), address("2001:db8:0:1::1"), NOON).expect("another network");
+        throttle
+            .take(Some(&ada), address("2001:db8::ffff"), NOON)
+            .expect_err("the same network");
+        throttle
+            .take(Some(&ada), address("2001:db8:0:1::1"), NOON)
+            .expect("another network");
     }
 
     #[test]
@@ -170,8 +201,12 @@ mod tests {
         let throttle = Throttle::default();
         let (ada, home) = (email("ada@example.com"), address("192.0.2.1"));
         for _ in 0..10 {
-            throttle.take(Some(&ada), home, NOON.plus(Duration::from_secs(86_400))).expect("within the limit");
+            throttle
+                .take(Some(&ada), home, NOON.plus(Duration::from_secs(86_400)))
+                .expect("within the limit");
         }
-        throttle.take(Some(&ada), home, NOON).expect("a window from the future is void");
+        throttle
+            .take(Some(&ada), home, NOON)
+            .expect("a window from the future is void");
     }
 }

@@ -20,7 +20,13 @@ const AUDIENCE: &str = "keypool-api";
 const TYPE: &str = "at+jwt";
 /// Longer ones are none of ours and not worth decoding.
 const TOKEN_BYTES_MAX: usize = 4096;
-const PLACEHOLDERS: [&str; 5] = ["your-super-secure-jwt-secret", "your-secret", "your_secret", "changeme", "change-me"];
+const PLACEHOLDERS: [&str; 5] = [
+    "your-super-secure-jwt-secret",
+    "your-secret",
+    "your_secret",
+    "changeme",
+    "change-me",
+];
 
 /// What an access token says. Times in seconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,8 +90,15 @@ impl TokenSigner {
         // The library would ask its own clock: `verify` compares with the time it is given.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        let (encoding, decoding) = (EncodingKey::from_secret(secret.as_bytes()), DecodingKey::from_secret(secret.as_bytes()));
-        Ok(Self { encoding, decoding, validation })
+        let (encoding, decoding) = (
+            EncodingKey::from_secret(secret.as_bytes()),
+            DecodingKey::from_secret(secret.as_bytes()),
+        );
+        Ok(Self {
+            encoding,
+            decoding,
+            validation,
+        })
     }
 
     /// A token for [`ACCESS_TOKEN_LIFE`] from now.
@@ -113,7 +126,8 @@ impl TokenSigner {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Invalid);
         }
-        let token = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| TokenError::Invalid)?;
+        let token =
+            jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| TokenError::Invalid)?;
         // A refresh token or anything else signed with this secret some day must not pass for an access token.
         if token.header.typ.as_deref() != Some(TYPE) {
             return Err(TokenError::Invalid);
@@ -130,7 +144,10 @@ impl TokenSigner {
     }
 
     fn encode(&self, typ: &str, claims: &impl Serialize) -> Result<String, AppError> {
-        let header = Header { typ: Some(typ.to_owned()), ..Header::new(Algorithm::HS256) };
+        let header = Header {
+            typ: Some(typ.to_owned()),
+            ..Header::new(Algorithm::HS256)
+        };
         jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|error| {
             tracing::error!(%error, "an access token could not be signed");
             AppError::internal()
@@ -147,7 +164,11 @@ fn check_secret(secret: &str) -> Result<(), WeakSecret> {
         return Err(WeakSecret::Placeholder);
     }
     let distinct: std::collections::BTreeSet<char> = secret.chars().collect();
-    if distinct.len() < 8 { Err(WeakSecret::Repeated) } else { Ok(()) }
+    if distinct.len() < 8 {
+        Err(WeakSecret::Repeated)
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

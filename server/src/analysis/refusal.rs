@@ -19,7 +19,7 @@ pub(super) fn exhausted(exhausted: &Exhausted, last: Option<&Failure>, now: Time
 }
 
 /// A call failed and no other key is asked.
-pub(super) fn failed(failure: &Failure, (verdict, counts): &(Verdict, Counts), next_ready: Option<Timestamp>, now: Timestamp, sent_on: bool) -> AppError {
+pub(super) fn failed(failure: &Failure, (verdict, counts): &(Verdict, Counts), retry_at: Option<Timestamp>, now: Timestamp, sent_on: bool) -> AppError {
     match failure.outcome {
         Outcome::InvalidKey
         | Outcome::Revoked { .. }
@@ -32,7 +32,7 @@ pub(super) fn failed(failure: &Failure, (verdict, counts): &(Verdict, Counts), n
         | Outcome::Bare429
             if !sent_on =>
         {
-            waiting(verdict_error(*verdict, counts), next_ready, now)
+            waiting(verdict_error(*verdict, counts), retry_at, now)
         }
         _ => provider_error(failure, sent_on),
     }
@@ -113,7 +113,7 @@ fn provider_error(failure: &Failure, sent_on: bool) -> AppError {
         Outcome::Transport if evidence.timed_out => {
             AppError::new(ErrorCode::UpstreamTimeout, "The AI provider did not answer in time. Please try again.")
         }
-        Outcome::Server | Outcome::Overload | Outcome::Transport | Outcome::Cancelled if !evidence.garbled => {
+        Outcome::Server | Outcome::Overload | Outcome::Transport | Outcome::Cancelled => {
             AppError::new(ErrorCode::UpstreamUnavailable, "The AI provider is having trouble. Please try again in a moment.")
         }
         _ => AppError::new(ErrorCode::UpstreamBadResponse, "The AI provider's answer could not be used. Please try again."),

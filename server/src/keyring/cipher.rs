@@ -1,8 +1,8 @@
 //! Secrets at rest: each sealed under its own data key, and that under the master key, which is never in the store.
 //!
 //! A sealed value is `version (1) | master key id (8) | nonce (24) | wrapped data key (48) | nonce (24) | ciphertext`,
-//! both parts XChaCha20-Poly1305. The associated data binds it to its version, tenant, record, field and master key, so a
-//! value copied to another row does not open there.
+//! both parts XChaCha20-Poly1305. The associated data binds it to its version, tenant, record, field and master key, so
+//! a value copied to another row does not open there.
 
 use std::fmt;
 
@@ -35,7 +35,9 @@ pub enum CipherError {
          if that is lost, remove the key with `keypool keys` and add it again"
     )]
     UnknownMasterKey,
-    #[error("the sealed value is damaged, or it was moved here from another record: restore a backup, or remove the key and add it again")]
+    #[error(
+        "the sealed value is damaged, or it was moved here from another record: restore a backup, or remove the key and add it again"
+    )]
     Damaged,
 }
 
@@ -56,7 +58,11 @@ impl MasterKey {
     /// # Errors
     /// `BadMasterKey` unless it is 32 bytes in base64.
     pub fn parse(text: &SecretString) -> Result<Self, CipherError> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.expose_secret().trim()).map_err(|_| CipherError::BadMasterKey)?);
+        let bytes = Zeroizing::new(
+            STANDARD
+                .decode(text.expose_secret().trim())
+                .map_err(|_| CipherError::BadMasterKey)?,
+        );
         if bytes.len() != MASTER_KEY_BYTES || bytes.iter().all(|byte| byte == bytes.first().unwrap_or(&0)) {
             return Err(CipherError::BadMasterKey);
         }
@@ -116,8 +122,22 @@ impl MasterKey {
 
     /// Each part behind its length, so that no two records run together to the same bytes.
     fn associated_data(&self, record: &str, field: &str) -> Vec<u8> {
-        let parts: [&[u8]; 5] = [&[VERSION], TENANT.as_bytes(), record.as_bytes(), field.as_bytes(), &self.id];
-        parts.into_iter().flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied())).collect()
+        let parts: [&[u8]; 5] = [
+            &[VERSION],
+            TENANT.as_bytes(),
+            record.as_bytes(),
+            field.as_bytes(),
+            &self.id,
+        ];
+        parts
+            .into_iter()
+            .flat_map(|part| {
+                (part.len() as u64)
+                    .to_be_bytes()
+                    .into_iter()
+                    .chain(part.iter().copied())
+            })
+            .collect()
     }
 }
 
@@ -127,12 +147,17 @@ fn take<const N: usize>(bytes: &[u8]) -> Result<(&[u8; N], &[u8]), CipherError> 
 
 fn encrypt(key: &Digest, nonce: &[u8; NONCE_BYTES], msg: &[u8], aad: &[u8]) -> Result<Vec<u8>, CipherError> {
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));
-    cipher.encrypt(&XNonce::from(*nonce), Payload { msg, aad }).map_err(|_| CipherError::Damaged)
+    cipher
+        .encrypt(&XNonce::from(*nonce), Payload { msg, aad })
+        .map_err(|_| CipherError::Damaged)
 }
 
 fn decrypt(key: &Digest, nonce: &[u8; NONCE_BYTES], msg: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, CipherError> {
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));
-    cipher.decrypt(&XNonce::from(*nonce), Payload { msg, aad }).map(Zeroizing::new).map_err(|_| CipherError::Damaged)
+    cipher
+        .decrypt(&XNonce::from(*nonce), Payload { msg, aad })
+        .map(Zeroizing::new)
+        .map_err(|_| CipherError::Damaged)
 }
 
 fn hmac(key: &[u8], message: &[u8]) -> Digest {
@@ -156,9 +181,21 @@ mod tests {
     fn a_sealed_value_opens_where_it_was_sealed_and_nowhere_else() {
         let key = master(7);
         let sealed = key.seal("key/1", "secret", b"AIzaCANARY").expect("sealed");
-        assert_eq!(key.open("key/1", "secret", &sealed).expect("opens").as_slice(), b"AIzaCANARY");
-        for (record, field) in [("key/2", "secret"), ("key/1", "other"), ("key/1secret", ""), ("", "key/1secret")] {
-            assert_eq!(key.open(record, field, &sealed), Err(CipherError::Damaged), "{record} {field}");
+        assert_eq!(
+            key.open("key/1", "secret", &sealed).expect("opens").as_slice(),
+            b"AIzaCANARY"
+        );
+        for (record, field) in [
+            ("key/2", "secret"),
+            ("key/1", "other"),
+            ("key/1secret", ""),
+            ("", "key/1secret"),
+        ] {
+            assert_eq!(
+                key.open(record, field, &sealed),
+                Err(CipherError::Damaged),
+                "{record} {field}"
+            );
         }
     }
 
@@ -200,8 +237,18 @@ mod tests {
 
     #[test]
     fn a_master_key_is_32_bytes_in_base64_and_stays_hidden() {
-        for text in ["", "short", "not base64 at all!", &STANDARD.encode([9; 31]), &STANDARD.encode([0; 32])] {
-            assert_eq!(MasterKey::parse(&text.into()).err(), Some(CipherError::BadMasterKey), "{text}");
+        for text in [
+            "",
+            "short",
+            "not base64 at all!",
+            &STANDARD.encode([9; 31]),
+            &STANDARD.encode([0; 32]),
+        ] {
+            assert_eq!(
+                MasterKey::parse(&text.into()).err(),
+                Some(CipherError::BadMasterKey),
+                "{text}"
+            );
         }
         assert_eq!(format!("{:?}", master(7)), "MasterKey(hidden)");
     }

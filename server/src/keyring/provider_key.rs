@@ -7,8 +7,27 @@ use secrecy::{ExposeSecret, SecretString};
 const KEY_CHARS_MAX: usize = 4096;
 /// Below it, showing four characters would show too much of the key.
 const MASKED_CHARS_MIN: usize = 16;
-const PLACEHOLDER_STARTS: [&str; 8] = ["your-", "your_", "<your", "change-me", "changeme", "replace-", "replace_", "insert-"];
-const PLACEHOLDERS: [&str; 9] = ["placeholder", "example", "test", "todo", "none", "null", "undefined", "xxx", "api_key"];
+const PLACEHOLDER_STARTS: [&str; 8] = [
+    "your-",
+    "your_",
+    "<your",
+    "change-me",
+    "changeme",
+    "replace-",
+    "replace_",
+    "insert-",
+];
+const PLACEHOLDERS: [&str; 9] = [
+    "placeholder",
+    "example",
+    "test",
+    "todo",
+    "none",
+    "null",
+    "undefined",
+    "xxx",
+    "api_key",
+];
 
 /// A provider's key, trimmed and known to fit into a header. Otherwise opaque: providers change their keys' shape.
 #[derive(Debug, Clone)]
@@ -23,7 +42,9 @@ pub enum KeyRefused {
     TooLong,
     #[error("the key holds spaces, line breaks or characters outside ASCII: copy it again, alone")]
     NotPrintable,
-    #[error("this is the placeholder of a sample file: put a real key from https://aistudio.google.com/apikey in its place")]
+    #[error(
+        "this is the placeholder of a sample file: put a real key from https://aistudio.google.com/apikey in its place"
+    )]
     Placeholder,
 }
 
@@ -67,7 +88,8 @@ impl ProviderKey {
         self.0
     }
 
-    /// Whether it is unlike the keys Google gives out today (`AIza…`, `AQ.…`). A hint for people, no reason to refuse it.
+    /// Whether it is unlike the keys Google gives out today (`AIza…`, `AQ.…`). A hint for people, no reason to refuse
+    /// it.
     pub fn has_unusual_shape(&self) -> bool {
         let key = self.expose();
         !((key.starts_with("AIza") && key.len() == 39) || (key.starts_with("AQ.") && key.len() > 20))
@@ -76,7 +98,11 @@ impl ProviderKey {
     /// The last four characters behind dots.
     pub fn mask(&self) -> String {
         let key = self.expose();
-        let shown = if key.len() < MASKED_CHARS_MIN { "" } else { key.get(key.len() - 4..).unwrap_or_default() };
+        let shown = if key.len() < MASKED_CHARS_MIN {
+            ""
+        } else {
+            key.get(key.len() - 4..).unwrap_or_default()
+        };
         format!("••••{shown}")
     }
 }
@@ -98,7 +124,11 @@ mod tests {
 
     fn check(pasted: &str, expected: Result<&str, KeyRefused>) {
         let parsed = ProviderKey::parse(pasted);
-        assert_eq!(parsed.as_ref().map(ProviderKey::expose).map_err(|refused| *refused), expected, "{pasted:?}");
+        assert_eq!(
+            parsed.as_ref().map(ProviderKey::expose).map_err(|refused| *refused),
+            expected,
+            "{pasted:?}"
+        );
     }
 
     #[test]

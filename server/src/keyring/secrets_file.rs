@@ -10,6 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
+use crate::private_files::{make_private_dir, owner_only};
+
 /// Larger files are no secrets of ours.
 const FILE_BYTES_MAX: u64 = 4096;
 
@@ -17,7 +19,9 @@ const FILE_BYTES_MAX: u64 = 4096;
 pub enum SecretsFileError {
     #[error("{path} can be read by others: `chmod 600 {path}`, and change the secret if anybody may have seen it")]
     ReadableByOthers { path: PathBuf },
-    #[error("{path} is empty or no text: restore it from a backup; only if nothing was stored yet, remove it to get a new one")]
+    #[error(
+        "{path} is empty or no text: restore it from a backup; only if nothing was stored yet, remove it to get a new one"
+    )]
     Unreadable { path: PathBuf },
     #[error("{path}: {cause}")]
     Io { path: PathBuf, cause: io::Error },
@@ -33,7 +37,10 @@ pub fn load_or_create_secret(data_dir: &Path, name: &str, bytes: usize) -> Resul
         Err(SecretsFileError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {}
         other => return other,
     }
-    let failed = |cause| SecretsFileError::Io { path: path.clone(), cause };
+    let failed = |cause| SecretsFileError::Io {
+        path: path.clone(),
+        cause,
+    };
     make_private_dir(data_dir).map_err(failed)?;
     create(data_dir, &path, bytes).map_err(failed)?;
     // Read back rather than returned: another process may have been first, and then its secret is the one that counts.
@@ -41,16 +48,21 @@ pub fn load_or_create_secret(data_dir: &Path, name: &str, bytes: usize) -> Resul
 }
 
 fn load(path: &Path) -> Result<SecretString, SecretsFileError> {
-    let failed = |cause| SecretsFileError::Io { path: path.to_owned(), cause };
+    let failed = |cause| SecretsFileError::Io {
+        path: path.to_owned(),
+        cause,
+    };
     let file = File::open(path).map_err(failed)?;
     if is_readable_by_others(&file.metadata().map_err(failed)?) {
         return Err(SecretsFileError::ReadableByOthers { path: path.to_owned() });
     }
     let mut text = Zeroizing::new(String::new());
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(|cause| match cause.kind() {
-        io::ErrorKind::InvalidData => SecretsFileError::Unreadable { path: path.to_owned() },
-        _ => failed(cause),
-    })?;
+    file.take(FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|cause| match cause.kind() {
+            io::ErrorKind::InvalidData => SecretsFileError::Unreadable { path: path.to_owned() },
+            _ => failed(cause),
+        })?;
     let secret = text.trim();
     if secret.is_empty() {
         return Err(SecretsFileError::Unreadable { path: path.to_owned() });
@@ -68,7 +80,10 @@ fn create(data_dir: &Path, path: &Path, bytes: usize) -> io::Result<()> {
     options.write(true).create_new(true);
     owner_only(&mut options);
     let mut file = options.open(&draft)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| publish(&draft, path));
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| publish(&draft, path));
     let _ = fs::remove_file(&draft);
     written?;
     // The name must survive a power cut as well as the content: what is sealed under it is lost without it.
@@ -83,26 +98,6 @@ fn publish(draft: &Path, path: &Path) -> io::Result<()> {
         Err(_) if !path.exists() => fs::rename(draft, path),
         other => other,
     }
-}
-
-/// Makes the directory for its owner only; one that is there is left as it is.
-///
-/// # Errors
-/// What the file system says.
-pub fn make_private_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
-/// New files get mode 0600.
-pub(crate) fn owner_only(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    #[cfg(not(unix))]
-    let _ = options;
 }
 
 #[cfg(unix)]
@@ -132,7 +127,10 @@ mod tests {
         assert_eq!(STANDARD.decode(&first).expect("base64").len(), 48);
         assert_eq!(secret(&data, "jwt.secret").expect("found"), first);
         assert_ne!(secret(&data, "master.key").expect("made"), first);
-        let mut names: Vec<_> = fs::read_dir(&data).expect("listed").map(|entry| entry.expect("an entry").file_name()).collect();
+        let mut names: Vec<_> = fs::read_dir(&data)
+            .expect("listed")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
         names.sort();
         assert_eq!(names, ["jwt.secret", "master.key"], "no drafts are left");
     }
@@ -149,7 +147,10 @@ mod tests {
         fs::set_permissions(data.join("jwt.secret"), fs::Permissions::from_mode(0o640)).expect("changed");
         let refused = secret(&data, "jwt.secret").expect_err("readable by the group");
         assert!(matches!(refused, SecretsFileError::ReadableByOthers { .. }));
-        assert!(refused.to_string().contains("chmod 600") && !refused.to_string().contains(&made), "{refused}");
+        assert!(
+            refused.to_string().contains("chmod 600") && !refused.to_string().contains(&made),
+            "{refused}"
+        );
     }
 
     #[test]
@@ -159,8 +160,15 @@ mod tests {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(true);
             owner_only(&mut options);
-            options.open(dir.path().join("master.key")).expect("opened").write_all(content).expect("written");
-            assert!(matches!(secret(dir.path(), "master.key"), Err(SecretsFileError::Unreadable { .. })));
+            options
+                .open(dir.path().join("master.key"))
+                .expect("opened")
+                .write_all(content)
+                .expect("written");
+            assert!(matches!(
+                secret(dir.path(), "master.key"),
+                Err(SecretsFileError::Unreadable { .. })
+            ));
             assert_eq!(fs::read(dir.path().join("master.key")).expect("read"), content);
         }
     }

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use app::error::ErrorCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -16,16 +17,25 @@ fn master(byte: u8) -> MasterKey {
 }
 
 fn variable(number: u32, secret: &str) -> KeyFromEnvironment {
-    KeyFromEnvironment { number, variable: format!("GOOGLE_AI_API_KEY_{number}"), secret: secret.into() }
+    KeyFromEnvironment {
+        number,
+        variable: format!("GOOGLE_AI_API_KEY_{number}"),
+        secret: secret.into(),
+    }
 }
 
 fn pasted(key: &str) -> NewKey {
-    NewKey { key: key.to_owned(), label: None }
+    NewKey {
+        key: key.to_owned(),
+        label: None,
+    }
 }
 
 async fn open(dir: &Path, environment: Vec<KeyFromEnvironment>) -> (Arc<SqliteStore>, Keyring, Vec<StoredKey>) {
     let store = Arc::new(SqliteStore::open(&dir.join("keypool.db")).expect("a store"));
-    let (keyring, keys) = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, master(1), environment, NOW).await.expect("a keyring");
+    let (keyring, keys) = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, master(1), environment, NOW)
+        .await
+        .expect("a keyring");
     (store, keyring, keys)
 }
 
@@ -37,11 +47,20 @@ fn numbers(keys: &[StoredKey]) -> Vec<(u32, &str)> {
 async fn an_added_key_is_there_after_a_restart() {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, keyring, _) = open(dir.path(), vec![]).await;
-    let added = keyring.add(NewKey { key: format!(" \"{CANARY}\" "), label: Some(" First ".to_owned()) }, NOW).await.expect("added");
+    let added = keyring
+        .add(
+            NewKey {
+                key: format!(" \"{CANARY}\" "),
+                label: Some(" First ".to_owned()),
+            },
+            NOW,
+        )
+        .await
+        .expect("added");
     assert_eq!((added.number, added.label.as_str()), (1, "First"));
     store.close().await.expect("closed");
     let (_store, keyring, keys) = open(dir.path(), vec![]).await;
-    assert_eq!(keys, [added.clone()]);
+    assert_eq!(keys, std::slice::from_ref(&added));
     let facts = keyring.facts(KeyId(added.id)).expect("known");
     assert_eq!((facts.mask.as_str(), facts.origin), ("••••cafe", KeyOrigin::Console));
     assert_eq!(keyring.secret(KeyId(added.id)).expect("known").expose_secret(), CANARY);
@@ -50,14 +69,22 @@ async fn an_added_key_is_there_after_a_restart() {
 #[tokio::test]
 async fn no_file_of_the_store_holds_a_secret() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (store, keyring, _) = open(dir.path(), vec![variable(3, "AIzaSyCANARY-environment-0123456789-beef")]).await;
+    let (store, keyring, _) = open(
+        dir.path(),
+        vec![variable(3, "AIzaSyCANARY-environment-0123456789-beef")],
+    )
+    .await;
     keyring.add(pasted(CANARY), NOW).await.expect("added");
     let mut files = 0;
     let mut check = || {
         for entry in std::fs::read_dir(dir.path()).expect("listed") {
             let path = entry.expect("an entry").path();
             let bytes = std::fs::read(&path).expect("read");
-            assert!(!bytes.windows(6).any(|window| window == b"CANARY"), "{}", path.display());
+            assert!(
+                !bytes.windows(6).any(|window| window == b"CANARY"),
+                "{}",
+                path.display()
+            );
             files += 1;
         }
     };
@@ -74,33 +101,72 @@ async fn a_key_is_taken_once() {
     keyring.add(pasted(CANARY), NOW).await.expect("added");
     for (key, number) in [(CANARY, 8), ("'AIzaSyENVIRONMENT-0123456789'", 7)] {
         let refused = keyring.add(pasted(key), NOW).await.expect_err("a duplicate");
-        assert_eq!((refused.code, refused.field.as_deref()), (ErrorCode::Conflict, Some("key")));
-        assert!(refused.message.contains(&format!("key {number}")), "{}", refused.message);
+        assert_eq!(
+            (refused.code, refused.field.as_deref()),
+            (ErrorCode::Conflict, Some("key"))
+        );
+        assert!(
+            refused.message.contains(&format!("key {number}")),
+            "{}",
+            refused.message
+        );
     }
-    let refused = keyring.add(pasted("your-production-key-1"), NOW).await.expect_err("a placeholder");
-    assert_eq!((refused.code, refused.field.as_deref()), (ErrorCode::BadRequest, Some("key")));
-    let long = NewKey { key: "another-key-0123456789".to_owned(), label: Some("x".repeat(61)) };
-    assert_eq!(keyring.add(long, NOW).await.expect_err("a long label").field.as_deref(), Some("label"));
+    let refused = keyring
+        .add(pasted("your-production-key-1"), NOW)
+        .await
+        .expect_err("a placeholder");
+    assert_eq!(
+        (refused.code, refused.field.as_deref()),
+        (ErrorCode::BadRequest, Some("key"))
+    );
+    let long = NewKey {
+        key: "another-key-0123456789".to_owned(),
+        label: Some("x".repeat(61)),
+    };
+    assert_eq!(
+        keyring.add(long, NOW).await.expect_err("a long label").field.as_deref(),
+        Some("label")
+    );
 }
 
 #[tokio::test]
 async fn keys_of_the_environment_keep_their_numbers_at_every_start() {
     let dir = tempfile::tempdir().expect("a folder");
-    let environment = || vec![variable(2, "AIzaSyTWO-0123456789"), variable(5, "AIzaSyFIVE-0123456789")];
+    let environment = || {
+        vec![
+            variable(2, "AIzaSyTWO-0123456789"),
+            variable(5, "AIzaSyFIVE-0123456789"),
+        ]
+    };
     let (store, keyring, keys) = open(dir.path(), environment()).await;
     assert_eq!(numbers(&keys), [(2, "GOOGLE_AI_API_KEY_2"), (5, "GOOGLE_AI_API_KEY_5")]);
     assert_eq!(keyring.add(pasted(CANARY), NOW).await.expect("added").number, 6);
     store.close().await.expect("closed");
 
     let (store, _keyring, again) = open(dir.path(), environment()).await;
-    assert_eq!(numbers(&again), [(2, "GOOGLE_AI_API_KEY_2"), (5, "GOOGLE_AI_API_KEY_5"), (6, "Key 6")]);
+    assert_eq!(
+        numbers(&again),
+        [(2, "GOOGLE_AI_API_KEY_2"), (5, "GOOGLE_AI_API_KEY_5"), (6, "Key 6")]
+    );
     assert_eq!((again[0].id, again[1].id), (keys[0].id, keys[1].id));
     store.close().await.expect("closed");
 
     // The same key under another variable, another key under the first one, and a gap filled.
-    let moved = vec![variable(2, "AIzaSyNEW-0123456789"), variable(3, "AIzaSyTWO-0123456789"), variable(4, "AIzaSyFOUR-0123456789")];
+    let moved = vec![
+        variable(2, "AIzaSyNEW-0123456789"),
+        variable(3, "AIzaSyTWO-0123456789"),
+        variable(4, "AIzaSyFOUR-0123456789"),
+    ];
     let (_store, _keyring, moved) = open(dir.path(), moved).await;
-    assert_eq!(numbers(&moved), [(2, "GOOGLE_AI_API_KEY_3"), (4, "GOOGLE_AI_API_KEY_4"), (6, "Key 6"), (7, "GOOGLE_AI_API_KEY_2")]);
+    assert_eq!(
+        numbers(&moved),
+        [
+            (2, "GOOGLE_AI_API_KEY_3"),
+            (4, "GOOGLE_AI_API_KEY_4"),
+            (6, "Key 6"),
+            (7, "GOOGLE_AI_API_KEY_2")
+        ]
+    );
     assert_eq!(moved[0].id, keys[0].id);
 }
 
@@ -112,7 +178,10 @@ async fn a_key_that_left_the_environment_can_be_added_and_keeps_its_number() {
     let (store, keyring, keys) = open(dir.path(), vec![]).await;
     assert!(keys.is_empty() && keyring.is_empty());
     let added = keyring.add(pasted(CANARY), NOW).await.expect("added");
-    assert_eq!((added.id, added.number, added.origin), (before[0].id, 4, KeyOrigin::Console));
+    assert_eq!(
+        (added.id, added.number, added.origin),
+        (before[0].id, 4, KeyOrigin::Console)
+    );
     store.close().await.expect("closed");
     let (_store, keyring, _) = open(dir.path(), vec![]).await;
     assert_eq!(keyring.secret(KeyId(added.id)).expect("kept").expose_secret(), CANARY);
@@ -126,10 +195,25 @@ async fn keys_of_the_environment_are_read_only() {
     let refused = keyring.remove(id).await.expect_err("read-only");
     assert_eq!(refused.code, ErrorCode::Conflict);
     assert!(refused.message.contains("GOOGLE_AI_API_KEY_1"), "{}", refused.message);
-    let label = KeyChange { label: Some("Mine".to_owned()), ..KeyChange::default() };
-    assert_eq!(keyring.update(id, label).await.expect_err("read-only").code, ErrorCode::Conflict);
-    let off = KeyChange { enabled: Some(false), ..KeyChange::default() };
-    assert!(!keyring.update(id, off).await.expect("switching off is no change of the key").enabled);
+    let label = KeyChange {
+        label: Some("Mine".to_owned()),
+        ..KeyChange::default()
+    };
+    assert_eq!(
+        keyring.update(id, label).await.expect_err("read-only").code,
+        ErrorCode::Conflict
+    );
+    let off = KeyChange {
+        enabled: Some(false),
+        ..KeyChange::default()
+    };
+    assert!(
+        !keyring
+            .update(id, off)
+            .await
+            .expect("switching off is no change of the key")
+            .enabled
+    );
 }
 
 #[tokio::test]
@@ -139,7 +223,10 @@ async fn a_removed_key_is_gone_and_its_number_stays_used() {
     let first = keyring.add(pasted(CANARY), NOW).await.expect("added");
     keyring.remove(KeyId(first.id)).await.expect("removed");
     assert!(keyring.secret(KeyId(first.id)).is_none());
-    assert_eq!(keyring.remove(KeyId(first.id)).await.expect_err("gone").code, ErrorCode::NotFound);
+    assert_eq!(
+        keyring.remove(KeyId(first.id)).await.expect_err("gone").code,
+        ErrorCode::NotFound
+    );
     let second = keyring.add(pasted(CANARY), NOW).await.expect("added again");
     assert_eq!(second.number, 2);
     assert_ne!(second.id, first.id);
@@ -150,7 +237,9 @@ async fn another_master_key_stops_the_start_and_says_how_to_go_on() {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, keyring, _) = open(dir.path(), vec![]).await;
     keyring.add(pasted(CANARY), NOW).await.expect("added");
-    let refused = Keyring::open(store, master(2), vec![], NOW).await.expect_err("another master key");
+    let refused = Keyring::open(store, master(2), vec![], NOW)
+        .await
+        .expect_err("another master key");
     assert!(refused.to_string().contains("KEYPOOL_MASTER_KEY"), "{refused}");
     assert!(!refused.to_string().contains("CANARY"));
 }

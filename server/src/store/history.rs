@@ -21,7 +21,10 @@ impl Cursor {
         let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (created_at, id) = plain.split_once('.')?;
         let created_at = Timestamp::from_millis(created_at.parse().ok()?);
-        (!id.is_empty()).then(|| Self { created_at, id: id.to_owned() })
+        (!id.is_empty()).then(|| Self {
+            created_at,
+            id: id.to_owned(),
+        })
     }
 
     pub fn encode(&self) -> String {
@@ -35,7 +38,10 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_was() {
-        let cursor = Cursor { created_at: Timestamp::from_millis(1_700_000_000_123), id: "0190-a".to_owned() };
+        let cursor = Cursor {
+            created_at: Timestamp::from_millis(1_700_000_000_123),
+            id: "0190-a".to_owned(),
+        };
         assert_eq!(Cursor::parse(&cursor.encode()), Some(cursor));
     }
 

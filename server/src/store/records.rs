@@ -70,7 +70,7 @@ pub struct KeyChange {
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredUser {
-    /// UUIDv7.
+    /// A UUID, version 7.
     pub id: String,
     pub email: Email,
     pub name: String,
@@ -82,7 +82,10 @@ pub struct StoredUser {
 
 impl fmt::Debug for StoredUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredUser").field("id", &self.id).field("role", &self.role).finish_non_exhaustive()
+        f.debug_struct("StoredUser")
+            .field("id", &self.id)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,7 +106,7 @@ pub struct StoredSession {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRefreshToken {
     pub token: Digest,
-    /// UUIDv7.
+    /// A UUID, version 7.
     pub family: String,
     pub user_id: String,
     pub expires_at: Timestamp,
@@ -120,9 +123,14 @@ pub struct Successor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
     /// It was good; the successor is stored.
-    Fresh { user_id: String, family: String },
+    Fresh {
+        user_id: String,
+        family: String,
+    },
     /// It was used or revoked before; its family is revoked now.
-    Reused { family: String },
+    Reused {
+        family: String,
+    },
     Expired,
     Unknown,
 }
@@ -176,7 +184,7 @@ pub struct EventKey {
 /// One attempt or one request. Prompt and answer are no part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageEvent {
-    /// UUIDv7; the event is stored once however often it is appended.
+    /// A UUID, version 7: the event is stored once however often it is appended.
     pub id: String,
     pub kind: EventKind,
     pub at: Timestamp,

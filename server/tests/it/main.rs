@@ -1,5 +1,12 @@
 //! The server from outside: one binary, real sockets on loopback, the simulator as provider.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+mod api;
+mod bad_input;
+mod failover;
+mod pages;
+mod process;
 mod provider;
 mod store_contract;
+mod support;
+mod tidy;

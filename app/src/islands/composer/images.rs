@@ -13,7 +13,7 @@ const ACCEPT: &str = "image/png,image/jpeg,image/webp,image/heic,image/heif,.hei
 
 pub fn part(state: Composing) -> impl IntoView {
     view! {
-        <div class="composer-images stack-tight" class:composer-off=move || state.tab.get() == Tab::Text>
+        <div class="composer-images" class:composer-off=move || state.tab.get() == Tab::Text>
             <div class="drop" data-testid="drop-zone">
                 <Icon name="upload" class="icon-large"/>
                 <p class="drop-hint" id="images-hint">{words::DROP_HINT}</p>

@@ -14,7 +14,12 @@ fn ours() -> TokenSigner {
 }
 
 fn ada() -> User {
-    User { id: "ada".to_owned(), email: "ada@example.com".to_owned(), name: "Ada".to_owned(), role: Role::Viewer }
+    User {
+        id: "ada".to_owned(),
+        email: "ada@example.com".to_owned(),
+        name: "Ada".to_owned(),
+        role: Role::Viewer,
+    }
 }
 
 fn later(seconds: u64) -> Timestamp {
@@ -24,11 +29,16 @@ fn later(seconds: u64) -> Timestamp {
 /// A token of ours with one claim changed; null removes it.
 fn check_claim(name: &str, value: Value, expected: Option<TokenError>) {
     let signer = ours();
-    let claims = signer.verify(&signer.sign(&ada(), NOON).expect("signed"), NOON).expect("valid");
+    let claims = signer
+        .verify(&signer.sign(&ada(), NOON).expect("signed"), NOON)
+        .expect("valid");
     let mut claims = serde_json::to_value(claims).expect("JSON");
     match value {
         Value::Null => claims.as_object_mut().expect("an object").remove(name),
-        value => claims.as_object_mut().expect("an object").insert(name.to_owned(), value),
+        value => claims
+            .as_object_mut()
+            .expect("an object")
+            .insert(name.to_owned(), value),
     };
     let token = signer.encode(TYPE, &claims).expect("signed");
     assert_eq!(signer.verify(&token, NOON).err(), expected, "{name}: {claims}");
@@ -39,18 +49,29 @@ fn a_token_says_whose_it_is_for_a_quarter_of_an_hour() {
     let signer = ours();
     let token = signer.sign(&ada(), NOON).expect("signed");
     let claims = signer.verify(&token, later(899)).expect("valid");
-    assert_eq!((claims.sub.as_str(), claims.role, claims.exp - claims.iat), ("ada", Role::Viewer, 900));
+    assert_eq!(
+        (claims.sub.as_str(), claims.role, claims.exp - claims.iat),
+        ("ada", Role::Viewer, 900)
+    );
     assert_eq!(signer.verify(&token, later(929)), Ok(claims), "within the leeway");
     assert_eq!(signer.verify(&token, later(930)), Err(TokenError::Expired));
     let early = Timestamp::from_millis(NOON.as_millis() - 30_000);
     signer.verify(&token, early).expect("within the leeway");
-    assert_eq!(signer.verify(&token, Timestamp::from_millis(early.as_millis() - 1000)), Err(TokenError::NotYetValid));
+    assert_eq!(
+        signer.verify(&token, Timestamp::from_millis(early.as_millis() - 1000)),
+        Err(TokenError::NotYetValid)
+    );
 }
 
 #[test]
 fn no_two_tokens_have_the_same_id() {
     let signer = ours();
-    let id = || signer.verify(&signer.sign(&ada(), NOON).expect("signed"), NOON).expect("valid").jti;
+    let id = || {
+        signer
+            .verify(&signer.sign(&ada(), NOON).expect("signed"), NOON)
+            .expect("valid")
+            .jti
+    };
     assert_ne!(id(), id());
 }
 
@@ -79,7 +100,10 @@ fn another_key_algorithm_or_type_is_refused() {
     let header = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let claims = signer.verify(&token, NOON).expect("valid");
 
-    let hs384 = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS384) };
+    let hs384 = Header {
+        typ: Some(TYPE.to_owned()),
+        ..Header::new(Algorithm::HS384)
+    };
     let hs384 = jsonwebtoken::encode(&hs384, &claims, &signer.encoding).expect("signed");
     let forged = [
         signer_of_others(&claims),
@@ -99,7 +123,9 @@ fn another_key_algorithm_or_type_is_refused() {
 }
 
 fn signer_of_others(claims: &Claims) -> String {
-    signer("9876543210-another-secret-for-tests").encode(TYPE, claims).expect("signed")
+    signer("9876543210-another-secret-for-tests")
+        .encode(TYPE, claims)
+        .expect("signed")
 }
 
 #[test]
@@ -110,7 +136,11 @@ fn a_changed_token_is_refused_wherever_it_was_changed() {
         let mut changed = token.clone().into_bytes();
         changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
         let changed = String::from_utf8(changed).expect("ASCII");
-        assert_eq!(signer.verify(&changed, NOON), Err(TokenError::Invalid), "character {index}");
+        assert_eq!(
+            signer.verify(&changed, NOON),
+            Err(TokenError::Invalid),
+            "character {index}"
+        );
     }
 }
 
@@ -119,7 +149,10 @@ fn weak_secrets_are_refused() {
     let check = |secret: &str, expected| assert_eq!(TokenSigner::new(&secret.into()).err(), expected, "{secret}");
     check("", Some(WeakSecret::TooShort));
     check(&"0123456789abcdef".repeat(2)[..31], Some(WeakSecret::TooShort));
-    check("your-super-secure-jwt-secret-min-32-chars", Some(WeakSecret::Placeholder));
+    check(
+        "your-super-secure-jwt-secret-min-32-chars",
+        Some(WeakSecret::Placeholder),
+    );
     check(&"a".repeat(64), Some(WeakSecret::Repeated));
     check(&"0123456789abcdef".repeat(2), None);
 }

@@ -12,12 +12,26 @@ pub(super) fn insert(connection: &Connection, stored: &StoredAnalysis) -> Result
     let summary = serde_json::to_string(&analysis.summary).map_err(unwritable)?;
     let body = serde_json::to_string(analysis).map_err(unwritable)?;
     let sql = "INSERT INTO analyses (id, user_id, created_at, summary, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let values = params![analysis.summary.id, stored.user_id, ms(stored.created_at), summary, body];
-    connection.prepare_cached(sql)?.execute(values).map_err(conflict("This analysis"))?;
+    let values = params![
+        analysis.summary.id,
+        stored.user_id,
+        ms(stored.created_at),
+        summary,
+        body
+    ];
+    connection
+        .prepare_cached(sql)?
+        .execute(values)
+        .map_err(conflict("This analysis"))?;
     Ok(())
 }
 
-pub(super) fn page(connection: &Connection, user_id: &str, cursor: Option<&Cursor>, limit: u32) -> Result<AnalysisPage> {
+pub(super) fn page(
+    connection: &Connection,
+    user_id: &str,
+    cursor: Option<&Cursor>,
+    limit: u32,
+) -> Result<AnalysisPage> {
     let sql = "SELECT id, created_at, summary FROM analyses WHERE user_id = ?1 AND (created_at, id) < (?2, ?3) \
                ORDER BY created_at DESC, id DESC LIMIT ?4";
     // Without a cursor: after the end of time.
@@ -25,7 +39,10 @@ pub(super) fn page(connection: &Connection, user_id: &str, cursor: Option<&Curso
     let mut statement = connection.prepare_cached(sql)?;
     // One more than asked for tells whether there is a next page.
     let mut rows = statement.query(params![user_id, before, before_id, u64::from(limit).cast_signed() + 1])?;
-    let mut page = AnalysisPage { items: Vec::new(), next_cursor: None };
+    let mut page = AnalysisPage {
+        items: Vec::new(),
+        next_cursor: None,
+    };
     let mut last: Option<(Timestamp, String)> = None;
     while let Some(row) = rows.next()? {
         if page.items.len() == limit as usize {
@@ -33,7 +50,8 @@ pub(super) fn page(connection: &Connection, user_id: &str, cursor: Option<&Curso
             break;
         }
         let summary: String = row.get(2)?;
-        page.items.push(serde_json::from_str(&summary).map_err(|_| unreadable(2))?);
+        page.items
+            .push(serde_json::from_str(&summary).map_err(|_| unreadable(2))?);
         last = Some((at(row.get(1)?), row.get(0)?));
     }
     Ok(page)

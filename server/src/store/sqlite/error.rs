@@ -33,7 +33,10 @@ pub(super) fn unreadable(column: usize) -> StoreError {
 pub(super) fn conflict(what: &'static str) -> impl Fn(Error) -> StoreError {
     move |error| match &error {
         Error::SqliteFailure(failure, _)
-            if matches!(failure.extended_code, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) =>
+            if matches!(
+                failure.extended_code,
+                ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+            ) =>
         {
             StoreError::Conflict { what }
         }

@@ -1,4 +1,5 @@
-//! The database's file: one instance at a time, never a damaged or foreign one, never an empty one in place of a lost one.
+//! The database's file: one instance at a time, never a damaged or foreign one, never an empty one in place of a lost
+//! one.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-use crate::keyring::secrets_file::{make_private_dir, owner_only};
+use crate::private_files::{make_private_dir, owner_only};
 use crate::store::{Result, StoreError};
 
 /// Before it, a bug could damage databases in WAL mode.
@@ -33,7 +34,10 @@ pub(super) struct InstanceLock {
 /// The writing connection on the checked and migrated database, and the lock on its file.
 pub(super) fn open_checked(path: &Path) -> Result<(Connection, InstanceLock)> {
     if rusqlite::version_number() < SQLITE_VERSION_MIN {
-        let message = format!("SQLite {} can damage its files: 3.51.3 or newer is needed", rusqlite::version());
+        let message = format!(
+            "SQLite {} can damage its files: 3.51.3 or newer is needed",
+            rusqlite::version()
+        );
         return Err(StoreError::Unavailable(message));
     }
     let failed = |cause: io::Error| StoreError::Unavailable(format!("{}: {cause}", path.display()));
@@ -95,16 +99,25 @@ fn check(connection: &Connection, path: &Path, bytes: u64) -> Result<()> {
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables > 0 && application != APPLICATION_ID {
-        return Err(StoreError::Corrupt(format!("{} is another program's database", path.display())));
+        return Err(StoreError::Corrupt(format!(
+            "{} is another program's database",
+            path.display()
+        )));
     }
-    let (found, known) = (schema_version(connection)?, u32::try_from(MIGRATION_LIST.len()).unwrap_or(u32::MAX));
+    let (found, known) = (
+        schema_version(connection)?,
+        u32::try_from(MIGRATION_LIST.len()).unwrap_or(u32::MAX),
+    );
     if found > known {
         return Err(StoreError::SchemaTooNew { found, known });
     }
     if bytes <= QUICK_CHECK_BYTES_MAX {
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
-            return Err(StoreError::Corrupt(format!("{}: {verdict}. Restore a backup", path.display())));
+            return Err(StoreError::Corrupt(format!(
+                "{}: {verdict}. Restore a backup",
+                path.display()
+            )));
         }
     }
     Ok(())
@@ -132,7 +145,10 @@ impl InstanceLock {
         }
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
-        Ok(Self { file, is_initialised: text == INITIALISED })
+        Ok(Self {
+            file,
+            is_initialised: text == INITIALISED,
+        })
     }
 
     /// From now on a missing database is a lost one.
@@ -167,7 +183,9 @@ mod tests {
     fn the_application_id_is_the_one_the_first_migration_writes() {
         let mut connection = Connection::open_in_memory().expect("a database in memory");
         migrate(&mut connection).expect("migrated");
-        let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).expect("an id");
+        let id: i64 = connection
+            .query_row("PRAGMA application_id", [], |row| row.get(0))
+            .expect("an id");
         assert_eq!(id, APPLICATION_ID);
     }
 }

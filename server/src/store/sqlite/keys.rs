@@ -19,13 +19,18 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<StoredKey>> {
 }
 
 pub(super) fn next_id(connection: &Connection) -> Result<u64> {
-    let sql = "INSERT INTO counters (name, value) VALUES ('key_id', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value";
+    let sql = "INSERT INTO counters (name, value) VALUES ('key_id', 1) \
+               ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value";
     Ok(from_id(connection.query_row(sql, [], |row| row.get(0))?))
 }
 
 pub(super) fn insert(connection: &Connection, new: NewStoredKey) -> Result<StoredKey> {
     let number = take_number(connection, None)?;
-    let label = if new.label.is_empty() { format!("Key {number}") } else { new.label };
+    let label = if new.label.is_empty() {
+        format!("Key {number}")
+    } else {
+        new.label
+    };
     let key = StoredKey {
         id: new.id,
         number,
@@ -48,7 +53,14 @@ pub(super) fn adopt(connection: &Connection, wanted: EnvironmentKey) -> Result<S
         if known.origin == KeyOrigin::Console || known.label == wanted.label {
             return Ok(known);
         }
-        return update(connection, known.id, KeyChange { label: Some(wanted.label), ..KeyChange::default() });
+        return update(
+            connection,
+            known.id,
+            KeyChange {
+                label: Some(wanted.label),
+                ..KeyChange::default()
+            },
+        );
     }
     let key = StoredKey {
         id: next_id(connection)?,
@@ -68,9 +80,9 @@ pub(super) fn adopt(connection: &Connection, wanted: EnvironmentKey) -> Result<S
 }
 
 pub(super) fn update(connection: &Connection, key_id: u64, change: KeyChange) -> Result<StoredKey> {
-    let sql = "UPDATE keys SET label = coalesce(:label, label), project = coalesce(:project, project), tier = coalesce(:tier, tier), \
-               priority = coalesce(:priority, priority), enabled = coalesce(:enabled, enabled), sealed = coalesce(:sealed, sealed), \
-               origin = iif(:sealed IS NULL, origin, 'console') WHERE id = :id";
+    let sql = "UPDATE keys SET label = coalesce(:label, label), project = coalesce(:project, project), \
+               tier = coalesce(:tier, tier), priority = coalesce(:priority, priority), enabled = coalesce(:enabled, enabled), \
+               sealed = coalesce(:sealed, sealed), origin = iif(:sealed IS NULL, origin, 'console') WHERE id = :id";
     let changed = connection.prepare_cached(sql)?.execute(named_params! {
         ":id": id(key_id),
         ":label": change.label,
@@ -86,7 +98,9 @@ pub(super) fn update(connection: &Connection, key_id: u64, change: KeyChange) ->
     let sql = format!("SELECT {COLUMNS} FROM keys WHERE id = ?1");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([id(key_id)])?;
-    rows.next()?.map(read).unwrap_or(Err(StoreError::NotFound { what: "This key" }))
+    rows.next()?
+        .map(read)
+        .unwrap_or(Err(StoreError::NotFound { what: "This key" }))
 }
 
 pub(super) fn delete(connection: &Connection, key_id: u64) -> Result<bool> {
@@ -137,11 +151,17 @@ fn read(row: &Row<'_>) -> Result<StoredKey> {
         id: from_id(row.get(0)?),
         number: row.get(1)?,
         label: row.get(2)?,
-        origin: [KeyOrigin::Environment, KeyOrigin::Console].into_iter().find(|known| origin_word(*known) == origin).ok_or_else(|| unreadable(3))?,
+        origin: [KeyOrigin::Environment, KeyOrigin::Console]
+            .into_iter()
+            .find(|known| origin_word(*known) == origin)
+            .ok_or_else(|| unreadable(3))?,
         fingerprint: row.get(4)?,
         sealed: row.get(5)?,
         project: row.get(6)?,
-        tier: [Tier::Free, Tier::Paid].into_iter().find(|known| tier_word(*known) == tier).ok_or_else(|| unreadable(7))?,
+        tier: [Tier::Free, Tier::Paid]
+            .into_iter()
+            .find(|known| tier_word(*known) == tier)
+            .ok_or_else(|| unreadable(7))?,
         priority: row.get(8)?,
         enabled: row.get(9)?,
         created_at: at(row.get(10)?),

@@ -5,7 +5,8 @@ use super::error::unreadable;
 use crate::store::Result;
 
 pub(super) fn save(connection: &Connection, records: &[(String, Value)]) -> Result<()> {
-    let sql = "INSERT INTO pool_records (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    let sql = "INSERT INTO pool_records (name, value) VALUES (?1, ?2) \
+               ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     let mut statement = connection.prepare_cached(sql)?;
     for (name, value) in records {
         statement.execute((name, value.to_string()))?;

@@ -19,10 +19,17 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)) }
+        Self {
+            path,
+            idle: Arc::default(),
+            permits: Arc::new(Semaphore::new(READERS_MAX)),
+        }
     }
 
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let closed = || StoreError::Unavailable("the store is closed".to_owned());
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
         let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
@@ -40,7 +47,9 @@ impl Readers {
             drop(permit);
             result
         });
-        reading.await.map_err(|_| StoreError::Unavailable("a read did not end".to_owned()))?
+        reading
+            .await
+            .map_err(|_| StoreError::Unavailable("a read did not end".to_owned()))?
     }
 
     pub(super) fn close(&self) {

@@ -7,19 +7,31 @@ use crate::store::{Digest, Result, Rotation, StoredRefreshToken, StoredSession, 
 
 pub(super) fn create(connection: &Connection, session: &StoredSession) -> Result<()> {
     let sql = "INSERT INTO sessions (id, user_id, data, expires_at, ends_at) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let values = params![session.id, session.user_id, session.data.to_string(), ms(session.expires_at), ms(session.ends_at)];
+    let values = params![
+        session.id,
+        session.user_id,
+        session.data.to_string(),
+        ms(session.expires_at),
+        ms(session.ends_at)
+    ];
     connection.execute(sql, values).map_err(conflict("This session"))?;
     Ok(())
 }
 
 pub(super) fn save(connection: &Connection, session: &StoredSession) -> Result<bool> {
     let sql = "UPDATE sessions SET user_id = ?2, data = ?3, expires_at = ?4 WHERE id = ?1";
-    let values = params![session.id, session.user_id, session.data.to_string(), ms(session.expires_at)];
+    let values = params![
+        session.id,
+        session.user_id,
+        session.data.to_string(),
+        ms(session.expires_at)
+    ];
     Ok(connection.execute(sql, values)? > 0)
 }
 
 pub(super) fn by_id(connection: &Connection, id: &Digest) -> Result<Option<StoredSession>> {
-    let mut statement = connection.prepare_cached("SELECT user_id, data, expires_at, ends_at FROM sessions WHERE id = ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT user_id, data, expires_at, ends_at FROM sessions WHERE id = ?1")?;
     let mut rows = statement.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let data: String = row.get(1)?;
@@ -37,20 +49,32 @@ pub(super) fn delete(connection: &Connection, id: &Digest) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn delete_of_user(connection: &Connection, user_id: &str) -> Result<u64> {
-    Ok(connection.execute("DELETE FROM sessions WHERE user_id = ?1", [user_id])? as u64)
-}
-
 pub(super) fn insert_token(connection: &Connection, token: &StoredRefreshToken) -> Result<()> {
     let sql = "INSERT INTO refresh_tokens (token, family, user_id, expires_at) VALUES (?1, ?2, ?3, ?4)";
-    connection.execute(sql, params![token.token, token.family, token.user_id, ms(token.expires_at)]).map_err(conflict("This token"))?;
+    connection
+        .execute(
+            sql,
+            params![token.token, token.family, token.user_id, ms(token.expires_at)],
+        )
+        .map_err(conflict("This token"))?;
     Ok(())
 }
 
-pub(super) fn rotate_token(connection: &Connection, token: &Digest, successor: Successor, now: Timestamp) -> Result<Rotation> {
+pub(super) fn rotate_token(
+    connection: &Connection,
+    token: &Digest,
+    successor: Successor,
+    now: Timestamp,
+) -> Result<Rotation> {
     let sql = "SELECT family, user_id, expires_at, spent FROM refresh_tokens WHERE token = ?1";
-    let found = connection.query_row(sql, [token], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
-    let Some((family, user_id, expires_at, is_spent)): Option<(String, String, i64, bool)> = found else { return Ok(Rotation::Unknown) };
+    let found = connection
+        .query_row(sql, [token], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((family, user_id, expires_at, is_spent)): Option<(String, String, i64, bool)> = found else {
+        return Ok(Rotation::Unknown);
+    };
     if is_spent {
         revoke_family(connection, &family)?;
         return Ok(Rotation::Reused { family });
@@ -60,9 +84,17 @@ pub(super) fn rotate_token(connection: &Connection, token: &Digest, successor: S
     }
     connection.execute("UPDATE refresh_tokens SET spent = 1 WHERE token = ?1", [token])?;
     let Successor { token, expires_at } = successor;
-    let next = StoredRefreshToken { token, family, user_id, expires_at };
+    let next = StoredRefreshToken {
+        token,
+        family,
+        user_id,
+        expires_at,
+    };
     insert_token(connection, &next)?;
-    Ok(Rotation::Fresh { user_id: next.user_id, family: next.family })
+    Ok(Rotation::Fresh {
+        user_id: next.user_id,
+        family: next.family,
+    })
 }
 
 pub(super) fn revoke_token(connection: &Connection, token: &Digest) -> Result<bool> {

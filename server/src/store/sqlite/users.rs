@@ -11,13 +11,24 @@ const COLUMNS: &str = "id, email, name, role, password_hash, created_at";
 
 pub(super) fn create(connection: &Connection, user: &StoredUser) -> Result<()> {
     let sql = format!("INSERT INTO users ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-    let values = params![user.id, user.email.as_str(), user.name, user.role.as_str(), user.password_hash, ms(user.created_at)];
+    let values = params![
+        user.id,
+        user.email.as_str(),
+        user.name,
+        user.role.as_str(),
+        user.password_hash,
+        ms(user.created_at)
+    ];
     connection.execute(&sql, values).map_err(conflict("This e-mail"))?;
     Ok(())
 }
 
 pub(super) fn by_email(connection: &Connection, email: &Email) -> Result<Option<StoredUser>> {
-    one(connection, &format!("SELECT {COLUMNS} FROM users WHERE email = ?1"), email.as_str())
+    one(
+        connection,
+        &format!("SELECT {COLUMNS} FROM users WHERE email = ?1"),
+        email.as_str(),
+    )
 }
 
 pub(super) fn by_id(connection: &Connection, id: &str) -> Result<Option<StoredUser>> {
@@ -35,7 +46,9 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<StoredUser>> {
 }
 
 pub(super) fn count(connection: &Connection, role: Role) -> Result<u64> {
-    let counted = connection.query_row("SELECT count(*) FROM users WHERE role = ?1", [role.as_str()], |row| row.get(0))?;
+    let counted = connection.query_row("SELECT count(*) FROM users WHERE role = ?1", [role.as_str()], |row| {
+        row.get(0)
+    })?;
     Ok(from_whole(counted))
 }
 
@@ -52,7 +65,12 @@ pub(super) fn set_password_hash(connection: &Connection, id: &str, hash: &str) -
 }
 
 pub(super) fn insert_link(connection: &Connection, token: &Digest, expires_at: Timestamp) -> Result<()> {
-    connection.execute("INSERT INTO set_up_links (token, expires_at) VALUES (?1, ?2)", (token, ms(expires_at))).map_err(conflict("This link"))?;
+    connection
+        .execute(
+            "INSERT INTO set_up_links (token, expires_at) VALUES (?1, ?2)",
+            (token, ms(expires_at)),
+        )
+        .map_err(conflict("This link"))?;
     Ok(())
 }
 
@@ -70,7 +88,12 @@ pub(super) fn link_state(connection: &Connection, token: &Digest, now: Timestamp
     })
 }
 
-pub(super) fn create_first_admin(connection: &Connection, token: &Digest, user: &StoredUser, now: Timestamp) -> Result<LinkUse> {
+pub(super) fn create_first_admin(
+    connection: &Connection,
+    token: &Digest,
+    user: &StoredUser,
+    now: Timestamp,
+) -> Result<LinkUse> {
     let state = link_state(connection, token, now)?;
     if state == LinkUse::Created {
         create(connection, user)?;

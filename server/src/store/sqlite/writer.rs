@@ -53,7 +53,11 @@ fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Re
     let result = work(connection);
     // After some errors (a full disk) SQLite has ended the transaction itself: then there is nothing to go back to.
     if !connection.is_autocommit() {
-        connection.execute_batch(if result.is_ok() { "RELEASE command" } else { "ROLLBACK TO command; RELEASE command" })?;
+        connection.execute_batch(if result.is_ok() {
+            "RELEASE command"
+        } else {
+            "ROLLBACK TO command; RELEASE command"
+        })?;
     }
     result
 }
@@ -61,14 +65,20 @@ fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Re
 pub(super) struct Writer {
     messages: Option<mpsc::Sender<Message>>,
     thread: Option<JoinHandle<()>>,
+    #[cfg(test)]
     commits: Arc<AtomicU64>,
 }
 
 impl Writer {
     pub(super) fn start(path: PathBuf, connection: Connection, lock: InstanceLock) -> Result<Self> {
         let (messages, waiting) = mpsc::channel(WAITING_MAX);
-        let commits = Arc::new(AtomicU64::new(0));
-        let task = Task { path, connection: Some(connection), commits: Arc::clone(&commits) };
+        let task = Task {
+            path,
+            connection: Some(connection),
+            commits: Arc::default(),
+        };
+        #[cfg(test)]
+        let commits = Arc::clone(&task.commits);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -80,13 +90,25 @@ impl Writer {
                 }
             })
             .map_err(|cause| StoreError::Unavailable(format!("the writer cannot start: {cause}")))?;
-        Ok(Self { messages: Some(messages), thread: Some(thread), commits })
+        Ok(Self {
+            messages: Some(messages),
+            thread: Some(thread),
+            #[cfg(test)]
+            commits,
+        })
     }
 
     /// Runs the work in the next transaction and answers when that is on the disk.
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        let command = Box::new(Pending { work: Some(work), result: None, answer });
+        let command = Box::new(Pending {
+            work: Some(work),
+            result: None,
+            answer,
+        });
         let messages = self.messages.as_ref().ok_or_else(closed)?;
         messages.send(Message::Run(command)).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
@@ -101,11 +123,6 @@ impl Writer {
             let _ = closed.await;
         }
     }
-
-    /// Transactions since the start.
-    pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
-    }
 }
 
 impl Drop for Writer {
@@ -119,7 +136,8 @@ impl Drop for Writer {
 
 struct Task {
     path: PathBuf,
-    /// Absent after a failure: what the failing one holds in memory is not to be trusted (a failed fsync is not repeated).
+    /// Absent after a failure: what the failing one holds in memory is not to be trusted (a failed fsync is not
+    /// repeated).
     connection: Option<Connection>,
     commits: Arc<AtomicU64>,
 }
@@ -139,7 +157,11 @@ impl Task {
                         closed_by.push(caller);
                     }
                 }
-                next = if group.len() < GROUP_MAX { waiting.try_recv().ok() } else { None };
+                next = if group.len() < GROUP_MAX {
+                    waiting.try_recv().ok()
+                } else {
+                    None
+                };
             }
             self.commit(group);
         }
@@ -148,6 +170,10 @@ impl Task {
         {
             tracing::debug!(%error, "the write-ahead log stays for the next start");
         }
+        tracing::debug!(
+            commits = self.commits.load(Ordering::Relaxed),
+            "the store's writer ends"
+        );
         closed_by
     }
 
@@ -180,7 +206,9 @@ impl Task {
         for command in group {
             command.run(connection);
             if connection.is_autocommit() {
-                return Err(StoreError::Unavailable("the disk is full or failing: the transaction was taken back".to_owned()));
+                return Err(StoreError::Unavailable(
+                    "the disk is full or failing: the transaction was taken back".to_owned(),
+                ));
             }
         }
         Ok(connection.execute_batch("COMMIT")?)

@@ -113,6 +113,7 @@ async fn finish(state: Composing, end: Stage, signal: &AbortSignal) {
         && state.stage.with_untracked(|stage| matches!(stage, Stage::Done(_)))
     {
         state.html.set(Some(html));
+        view::clear(state);
     }
 }
 

@@ -1,0 +1,104 @@
+//! Who may import whom, and what stays out of the tree. One `check` a rule.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Rust sources below a folder or the file itself, with their text up to the tests at its end.
+fn sources(place: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    collect(&root().join(place), &mut found);
+    assert!(!found.is_empty(), "{place} has no sources: the rule looks at nothing");
+    found
+}
+
+fn collect(path: &Path, found: &mut Vec<(String, String)>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            collect(&entry.unwrap().path(), found);
+        }
+    } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+        let text = fs::read_to_string(path).unwrap();
+        let code: Vec<&str> = text.split("#[cfg(test)]").next().unwrap().lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        found.push((path.strip_prefix(root()).unwrap().display().to_string(), code.join("\n")));
+    }
+}
+
+/// No source of `place`, but for those whose path starts with one of `except`, has one of `words`.
+fn check(place: &str, words: &[&str], except: &[&str]) {
+    for (path, code) in sources(place) {
+        if except.iter().any(|allowed| path.starts_with(allowed)) {
+            continue;
+        }
+        for word in words {
+            assert!(!code.contains(word), "{path} must not name {word}");
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_nothing_of_the_world() {
+    check("pool/src", &["std::", "serde", "secrecy", "SystemTime", "Instant", "HashMap", "HashSet", "tracing", "async "], &[]);
+    let manifest = fs::read_to_string(root().join("pool/Cargo.toml")).unwrap();
+    assert!(!manifest.contains("\n[dependencies]"), "the core has no dependency");
+}
+
+#[test]
+fn the_app_names_no_type_of_the_core_or_the_server() {
+    check("app/src", &["pool::", "server::", "simulator::"], &[]);
+    check("frontend/src", &["pool::", "server::", "simulator::"], &[]);
+}
+
+#[test]
+fn the_simulator_names_no_crate_of_ours() {
+    check("simulator/src", &["pool::", "app::", "server::"], &[]);
+}
+
+#[test]
+fn only_startup_names_an_adapter() {
+    check("server/src", &["gemini::", "sqlite::"], &["server/src/startup.rs", "server/src/provider", "server/src/store"]);
+}
+
+#[test]
+fn adapters_know_their_own_port_only() {
+    check("server/src/provider", &["crate::store", "crate::http", "crate::shared_pool", "crate::keyring", "crate::analysis"], &[]);
+    check("server/src/store", &["crate::provider", "crate::http", "crate::shared_pool", "crate::keyring", "crate::analysis"], &[]);
+}
+
+#[test]
+fn only_config_reads_the_environment() {
+    check("server/src", &["env::var", "env::vars"], &["server/src/config"]);
+}
+
+#[test]
+fn only_the_clock_reads_a_clock() {
+    check("server/src", &["SystemTime", "Timestamp::now", "Zoned::now", "now_utc"], &["server/src/clock.rs"]);
+}
+
+#[test]
+fn secrets_are_exposed_only_where_they_are_kept_and_where_they_are_sent() {
+    let allowed = ["server/src/keyring", "server/src/provider", "server/src/accounts", "server/src/startup.rs"];
+    check("server/src", &["expose_secret"], &allowed);
+}
+
+#[test]
+fn only_the_provider_port_turns_a_failure_into_an_outcome() {
+    check("server/src", &["RESOURCE_EXHAUSTED", "API_KEY_INVALID", "PerDay"], &["server/src/provider"]);
+}
+
+#[test]
+fn handlers_reach_the_store_through_use_cases() {
+    check("server/src/http", &["SqliteStore", "rusqlite", "reqwest::Client"], &[]);
+}
+
+#[test]
+fn no_file_is_named_mod() {
+    for place in ["pool/src", "app/src", "server/src", "simulator/src", "xtask/src"] {
+        for (path, _) in sources(place) {
+            assert!(!path.ends_with("/mod.rs"), "{path}: write foo.rs beside foo/");
+        }
+    }
+}
