@@ -62,6 +62,9 @@ impl Theme {
 
     /// Anything unknown is the system's theme.
     pub fn parse(text: &str) -> Self {
-        Self::ALL.into_iter().find(|theme| theme.as_str() == text).unwrap_or_default()
+        Self::ALL
+            .into_iter()
+            .find(|theme| theme.as_str() == text)
+            .unwrap_or_default()
     }
 }

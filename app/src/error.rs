@@ -123,6 +123,9 @@ impl AppError {
 
     /// For what is our own fault; the cause belongs in the log, not here.
     pub fn internal() -> Self {
-        Self::new(ErrorCode::Internal, "Something went wrong on our side. Try again; if it stays, report the request id.")
+        Self::new(
+            ErrorCode::Internal,
+            "Something went wrong on our side. Try again; if it stays, report the request id.",
+        )
     }
 }

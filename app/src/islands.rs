@@ -5,7 +5,10 @@
 
 #![cfg_attr(
     not(target_arch = "wasm32"),
-    expect(dead_code, reason = "what happens after hydration is only reached in the browser; the wasm32 build warns of what is dead")
+    expect(
+        dead_code,
+        reason = "what happens after hydration is only reached in the browser; the wasm32 build warns of what is dead"
+    )
 )]
 
 pub mod composer;

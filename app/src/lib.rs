@@ -7,7 +7,6 @@
     unreachable_pub,
     reason = "`#[component]` repeats each function as `pub` under a hidden name, whatever its own visibility"
 )]
-
 // A page's type nests as deep as its elements.
 #![recursion_limit = "256"]
 

@@ -10,8 +10,9 @@ mod service;
 
 pub use account::{Credentials, Registration, Role, SetUp, SignedIn, User};
 pub use analysis::{
-    Analysis, AnalysisPage, AnalysisResult, AnalysisState, AnalysisSummary, AnalyzeRequest, Attempt, Image, Kind, Phase,
-    Progress, StreamEvent, TokenUsage, is_model_name, IMAGE_TYPES, IMAGES_BYTES_MAX, IMAGES_MAX, PROMPT_CHARS_MAX,
+    Analysis, AnalysisPage, AnalysisResult, AnalysisState, AnalysisSummary, AnalyzeRequest, Attempt, IMAGE_TYPES,
+    IMAGES_BYTES_MAX, IMAGES_MAX, Image, Kind, PROMPT_CHARS_MAX, Phase, Progress, StreamEvent, TokenUsage,
+    is_model_name,
 };
 pub use keys::{KeyOrigin, KeyTest, NewKey, PoolKey};
 pub use service::{CellState, CellStatus, Component, KeyState, KeyStatus, Level, PublicStatus, ServiceStatus};

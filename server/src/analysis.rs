@@ -54,7 +54,12 @@ pub struct Caller {
 }
 
 /// The events of one analysis, ending with `Done` or `Error`.
-pub fn run(deps: Arc<Deps>, request: AnalyzeRequest, caller: Caller, mode: Mode) -> impl Stream<Item = StreamEvent> + Send + use<> {
+pub fn run(
+    deps: Arc<Deps>,
+    request: AnalyzeRequest,
+    caller: Caller,
+    mode: Mode,
+) -> impl Stream<Item = StreamEvent> + Send + use<> {
     stream::unfold(Analysis::new(deps, request, caller, mode), |mut analysis| async move {
         let event = analysis.next().await?;
         Some((event, analysis))
@@ -81,7 +86,14 @@ pub async fn run_whole(deps: Arc<Deps>, request: AnalyzeRequest, caller: Caller)
 /// A short answer is asked for whole: one small body. A long one is streamed even when its reader wants it whole, because
 /// only a stream shows within seconds that the provider is at work.
 fn mode_for(request: &AnalyzeRequest) -> Mode {
-    if request.max_output_tokens.is_some_and(|tokens| tokens <= SHORT_ANSWER_TOKENS) { Mode::Whole } else { Mode::Streamed }
+    if request
+        .max_output_tokens
+        .is_some_and(|tokens| tokens <= SHORT_ANSWER_TOKENS)
+    {
+        Mode::Whole
+    } else {
+        Mode::Streamed
+    }
 }
 
 struct Analysis {
@@ -111,7 +123,9 @@ struct Analysis {
 
 /// Where it stands. A state that has a call holds its lease, so leaving it in any way reports it.
 enum State {
-    Choosing { after: Duration },
+    Choosing {
+        after: Duration,
+    },
     Calling(Running),
     Reading(Running, Answer),
     /// The first text came with the news that text is coming.
@@ -136,7 +150,11 @@ impl Running {
 
 impl Analysis {
     fn new(deps: Arc<Deps>, request: AnalyzeRequest, caller: Caller, mode: Mode) -> Self {
-        let default_model = if request.images.is_empty() { &deps.text_model } else { &deps.vision_model };
+        let default_model = if request.images.is_empty() {
+            &deps.text_model
+        } else {
+            &deps.vision_model
+        };
         let content = Content {
             prompt: request.prompt.clone(),
             system: request.system.clone(),
@@ -197,12 +215,21 @@ impl Analysis {
         let Ok(model) = self.deps.pool.model(&self.model) else {
             return Some(self.fail(refusal::too_many_models()).await);
         };
-        match self.deps.pool.acquire(model, self.estimated_tokens(), &self.journey, rand::random()) {
+        match self
+            .deps
+            .pool
+            .acquire(model, self.estimated_tokens(), &self.journey, rand::random())
+        {
             Ok(lease) => {
                 let progress = self.progress(&lease);
                 let started = Instant::now();
                 self.calling = Some((lease.facts(), started));
-                self.state = State::Calling(Running { lease, model, started, first_text_ms: None });
+                self.state = State::Calling(Running {
+                    lease,
+                    model,
+                    started,
+                    first_text_ms: None,
+                });
                 Some(StreamEvent::Status(progress))
             }
             Err(mut exhausted) => {
@@ -219,7 +246,12 @@ impl Analysis {
             // The key was removed a moment ago: to the pool it is a call that never was.
             return self.judge(running, Failure::new(Outcome::Cancelled)).await;
         };
-        let call = Call { secret, model: self.model.clone(), content: Arc::clone(&self.content), mode: self.mode };
+        let call = Call {
+            secret,
+            model: self.model.clone(),
+            content: Arc::clone(&self.content),
+            mode: self.mode,
+        };
         let called = tokio::time::timeout_at(self.deadline, self.deps.provider.generate(call)).await;
         match called.unwrap_or_else(|_| Err(Failure::timed_out(Outcome::Transport))) {
             Ok(answer) => {
@@ -232,7 +264,11 @@ impl Analysis {
 
     async fn read(&mut self, mut running: Running, mut answer: Answer) -> Option<StreamEvent> {
         let chunk = tokio::time::timeout_at(self.deadline, answer.next()).await;
-        let timed_out = if self.text.is_empty() { Outcome::Transport } else { Outcome::Truncated };
+        let timed_out = if self.text.is_empty() {
+            Outcome::Transport
+        } else {
+            Outcome::Truncated
+        };
         match chunk {
             Ok(Some(Ok(Chunk::Text(text)))) => {
                 let first = self.text.is_empty();
@@ -247,9 +283,21 @@ impl Analysis {
                 self.state = State::Reading(running, answer);
                 Some(StreamEvent::Delta { text })
             }
-            Ok(Some(Ok(Chunk::Finished { finish_reason, usage }))) => Some(self.succeed(running, finish_reason, usage).await),
+            Ok(Some(Ok(Chunk::Finished { finish_reason, usage }))) => {
+                Some(self.succeed(running, finish_reason, usage).await)
+            }
             Ok(Some(Err(failure))) => self.judge(running, failure).await,
-            Ok(None) => self.judge(running, Failure::new(if self.text.is_empty() { Outcome::Empty } else { Outcome::Truncated })).await,
+            Ok(None) => {
+                self.judge(
+                    running,
+                    Failure::new(if self.text.is_empty() {
+                        Outcome::Empty
+                    } else {
+                        Outcome::Truncated
+                    }),
+                )
+                .await
+            }
             Err(_) => self.judge(running, Failure::timed_out(timed_out)).await,
         }
     }
@@ -264,7 +312,13 @@ impl Analysis {
         finish::log_failure(&self.caller.request_id, facts.number, &failure);
         let next = self.journey.after(&facts, &failure.outcome, sent_on, rand::random());
         let spent = self.retries_spent() || Instant::now() >= self.deadline;
-        let error = refusal::failed(&failure, &self.deps.pool.verdict(model), self.deps.pool.retry_at(model), self.deps.clock.now(), sent_on);
+        let error = refusal::failed(
+            &failure,
+            &self.deps.pool.verdict(model),
+            self.deps.pool.retry_at(model),
+            self.deps.clock.now(),
+            sent_on,
+        );
         self.last_failure = Some(failure);
         match next {
             Next::Again { after, .. } if !spent => {
@@ -276,7 +330,9 @@ impl Analysis {
     }
 
     fn retries_spent(&self) -> bool {
-        self.request.max_retries.is_some_and(|retries| self.attempts.len() > retries as usize)
+        self.request
+            .max_retries
+            .is_some_and(|retries| self.attempts.len() > retries as usize)
     }
 
     /// Text at four characters a token, images at the provider's flat rate; settled from its own count afterwards.
@@ -288,18 +344,40 @@ impl Analysis {
     fn progress(&self, lease: &LeaseGuard) -> Progress {
         let (phase, message) = match &self.last_failure {
             None => (Phase::Trying, words::asking()),
-            Some(failure) if self.attempts.last().is_some_and(|last| last.key_number == lease.facts().number) => {
+            Some(failure)
+                if self
+                    .attempts
+                    .last()
+                    .is_some_and(|last| last.key_number == lease.facts().number) =>
+            {
                 (Phase::Trying, words::asking_again(&failure.outcome))
             }
-            Some(failure) => (Phase::Switched, words::switched(&failure.outcome, self.attempt(), self.keys())),
+            Some(failure) => (
+                Phase::Switched,
+                words::switched(&failure.outcome, self.attempt(), self.keys()),
+            ),
         };
-        Progress { phase, message, attempt: self.attempt(), keys: self.keys() }
+        Progress {
+            phase,
+            message,
+            attempt: self.attempt(),
+            keys: self.keys(),
+        }
     }
 
     fn writing(&self, lease: &LeaseGuard) -> Progress {
-        let switched = self.last_failure.as_ref().filter(|_| self.attempts.last().is_some_and(|last| last.key_number != lease.facts().number));
+        let switched = self.last_failure.as_ref().filter(|_| {
+            self.attempts
+                .last()
+                .is_some_and(|last| last.key_number != lease.facts().number)
+        });
         let message = words::writing(switched.map(|failure| &failure.outcome), self.attempt(), self.keys());
-        Progress { phase: Phase::Writing, message, attempt: self.attempt(), keys: self.keys() }
+        Progress {
+            phase: Phase::Writing,
+            message,
+            attempt: self.attempt(),
+            keys: self.keys(),
+        }
     }
 
     /// 1-based number of the call under way or next.

@@ -46,7 +46,10 @@ impl Backend for PageBackend {
 
     async fn set_up(&self) -> Result<SetUp, AppError> {
         let has_admin = self.store.count_users(app::types::Role::Admin).await? > 0;
-        Ok(SetUp { has_admin, has_key: !self.keyring.is_empty() })
+        Ok(SetUp {
+            has_admin,
+            has_key: !self.keyring.is_empty(),
+        })
     }
 
     fn registration_open(&self) -> bool {

@@ -18,7 +18,11 @@ const EXIT_CONFIG: u8 = 78;
 
 /// Keeps AI-backed products answering: a pool of provider keys behind a web app and an API.
 #[derive(Parser)]
-#[command(name = "keypool", version, after_help = "Examples:\n  keypool                      serve on http://127.0.0.1:5000\n  keypool serve --demo         try it with simulated answers\n  keypool config check         show every setting and where it comes from")]
+#[command(
+    name = "keypool",
+    version,
+    after_help = "Examples:\n  keypool                      serve on http://127.0.0.1:5000\n  keypool serve --demo         try it with simulated answers\n  keypool config check         show every setting and where it comes from"
+)]
 pub(crate) struct Cli {
     /// Settings file; ./keypool.toml is read when it is there.
     #[arg(long, global = true, value_name = "FILE")]
@@ -114,7 +118,9 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
 }
 
 fn in_runtime(command: impl Future<Output = Result<(), anyhow::Error>>) -> ExitCode {
-    let done = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(command));
+    let done = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(command));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use pool::Timestamp;
 
@@ -25,7 +26,9 @@ impl Clock {
     }
 
     pub fn now(&self) -> Timestamp {
-        self.0.as_ref().map_or_else(system_now, |hand| Timestamp::from_millis(hand.load(Ordering::SeqCst)))
+        self.0
+            .as_ref()
+            .map_or_else(system_now, |hand| Timestamp::from_millis(hand.load(Ordering::SeqCst)))
     }
 
     /// Moves a hand-moved clock; the system's clock is left alone.
@@ -44,22 +47,40 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that asks the system for the time"
+)]
 fn system_now() -> Timestamp {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// First instant of the next day in [`PROVIDER_ZONE`], days of 23 and 25 hours included.
 pub fn next_provider_midnight(now: Timestamp) -> Timestamp {
-    next_midnight(now).unwrap_or_else(|| now.plus(Duration::from_secs(24 * 3600)))
+    let tomorrow = provider_time(now).and_then(|day| day.tomorrow().ok()?.start_of_day().ok());
+    tomorrow
+        .and_then(|midnight| timestamp(&midnight))
+        .unwrap_or_else(|| now.plus(Duration::from_secs(24 * 3600)))
 }
 
-fn next_midnight(now: Timestamp) -> Option<Timestamp> {
-    let zone = TimeZone::get(PROVIDER_ZONE).ok()?;
+/// First instant of the day in [`PROVIDER_ZONE`] that `now` is in.
+pub fn provider_day_start(now: Timestamp) -> Timestamp {
+    let today = provider_time(now).and_then(|day| day.start_of_day().ok());
+    today.and_then(|midnight| timestamp(&midnight)).unwrap_or(now)
+}
+
+fn provider_time(now: Timestamp) -> Option<ZonedDateTime> {
     let instant = jiff::Timestamp::from_millisecond(i64::try_from(now.as_millis()).ok()?).ok()?;
-    let midnight = instant.to_zoned_datetime(zone).tomorrow().ok()?.start_of_day().ok()?;
-    u64::try_from(midnight.timestamp().as_millisecond()).ok().map(Timestamp::from_millis)
+    Some(instant.to_zoned_datetime(TimeZone::get(PROVIDER_ZONE).ok()?))
+}
+
+fn timestamp(zoned: &ZonedDateTime) -> Option<Timestamp> {
+    u64::try_from(zoned.timestamp().as_millisecond())
+        .ok()
+        .map(Timestamp::from_millis)
 }
 
 /// RFC 3339 in UTC, to the millisecond.
@@ -80,7 +101,16 @@ mod tests {
             let instant: jiff::Timestamp = text.parse().expect("a timestamp");
             Timestamp::from_millis(u64::try_from(instant.as_millisecond()).expect("after 1970"))
         };
-        assert_eq!(rfc3339(next_provider_midnight(at(now))), rfc3339(at(midnight)), "from {now}");
+        assert_eq!(
+            rfc3339(next_provider_midnight(at(now))),
+            rfc3339(at(midnight)),
+            "from {now}"
+        );
+        let (start, end) = (provider_day_start(at(now)), at(midnight));
+        assert!(
+            start <= at(now) && next_provider_midnight(start) == end,
+            "{now} is in the day that ends at {midnight}"
+        );
     }
 
     #[test]

@@ -12,8 +12,20 @@ pub const PAGE_SIZE_MAX: u32 = 100;
 ///
 /// # Errors
 /// `BAD_REQUEST` for a cursor that is none of ours.
-pub async fn page(store: &dyn Store, user_id: &str, cursor: Option<&str>, limit: u32) -> Result<AnalysisPage, AppError> {
-    let parse = |text| Cursor::parse(text).ok_or_else(|| AppError::new(ErrorCode::BadRequest, "cursor is not one that a page of the history gave."));
+pub async fn page(
+    store: &dyn Store,
+    user_id: &str,
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<AnalysisPage, AppError> {
+    let parse = |text| {
+        Cursor::parse(text).ok_or_else(|| {
+            AppError::new(
+                ErrorCode::BadRequest,
+                "cursor is not one that a page of the history gave.",
+            )
+        })
+    };
     let cursor = cursor.map(parse).transpose()?;
     Ok(store.analyses(user_id, cursor.as_ref(), limit).await?)
 }
@@ -29,7 +41,11 @@ pub async fn load(store: &dyn Store, user_id: &str, id: &str) -> Result<Analysis
 /// # Errors
 /// `NOT_FOUND`, also when it is another user's.
 pub async fn delete(store: &dyn Store, user_id: &str, id: &str) -> Result<(), AppError> {
-    if store.delete_analysis(user_id, id).await? { Ok(()) } else { Err(not_found()) }
+    if store.delete_analysis(user_id, id).await? {
+        Ok(())
+    } else {
+        Err(not_found())
+    }
 }
 
 fn not_found() -> AppError {

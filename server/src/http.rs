@@ -87,7 +87,11 @@ fn api_routes() -> Routes {
         (User, "/api/ai-analysis/analyze", post(analyze::whole)),
         (User, "/api/ai-analysis/analyze/stream", post(analyze::streamed)),
         (User, "/api/ai-analysis/analyses", get(analyses::list)),
-        (User, "/api/ai-analysis/analyses/{id}", get(analyses::load).delete(analyses::delete)),
+        (
+            User,
+            "/api/ai-analysis/analyses/{id}",
+            get(analyses::load).delete(analyses::delete),
+        ),
         (User, "/api/ai-analysis/service-status", get(status::service)),
         (User, "/api/ai-analysis/service-status/stream", get(status::stream)),
         (Admin, "/api/admin/keys", get(admin::list_keys).post(admin::add_key)),
@@ -153,7 +157,11 @@ fn guarded(state: &AppState, policy: Policy, methods: MethodRouter<AppState>) ->
 fn sessions(state: &AppState) -> SessionManagerLayer<Sessions> {
     SessionManagerLayer::new(Sessions::new(Arc::clone(&state.store), state.clock.clone()))
         // The prefix makes browsers insist on Secure, this host and the path "/".
-        .with_name(if state.secure_cookies { "__Host-keypool" } else { "keypool_session" })
+        .with_name(if state.secure_cookies {
+            "__Host-keypool"
+        } else {
+            "keypool_session"
+        })
         .with_secure(state.secure_cookies)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)

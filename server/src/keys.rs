@@ -1,7 +1,7 @@
 //! Use case: the keys of the pool, as admins handle them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use app::error::{AppError, ErrorCode};
 use app::types::{KeyTest, NewKey, PoolKey, ServiceStatus};
@@ -47,7 +47,11 @@ impl Keys {
 
     /// The seed's `testAllKeys`: every key, with calls that cost no quota; the pool learns what they show.
     pub async fn test_all(&self) -> Vec<KeyTest> {
-        stream::iter(self.keyring.all()).map(|facts| self.test(facts)).buffered(TESTS_AT_ONCE).collect().await
+        stream::iter(self.keyring.all())
+            .map(|facts| self.test(facts))
+            .buffered(TESTS_AT_ONCE)
+            .collect()
+            .await
     }
 
     async fn test(&self, facts: KeyFacts) -> KeyTest {
@@ -56,12 +60,18 @@ impl Keys {
             Some(secret) => self.provider.probe(&secret, &self.test_model).await,
             None => Err(Failure::new(Outcome::Cancelled)),
         };
-        let outcome = result.as_ref().map_or_else(|failure| failure.outcome.clone(), |()| Outcome::Success { tokens: 0 });
+        let outcome = result
+            .as_ref()
+            .map_or_else(|failure| failure.outcome.clone(), |()| Outcome::Success { tokens: 0 });
         self.pool.report_probe(facts.id, &outcome);
         KeyTest {
             key_number: facts.number,
             status: if result.is_ok() { "success" } else { "failed" }.to_owned(),
-            error: result.is_err().then(|| remedy(&outcome).unwrap_or("The provider could not be asked: try again later.").to_owned()),
+            error: result.is_err().then(|| {
+                remedy(&outcome)
+                    .unwrap_or("The provider could not be asked: try again later.")
+                    .to_owned()
+            }),
             outcome: result.is_err().then(|| outcome.name().to_owned()),
             ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         }
@@ -93,7 +103,12 @@ impl Keys {
     }
 
     fn find(&self, key_number: u32) -> Result<KeyId, AppError> {
-        self.keyring.all().iter().find(|facts| facts.number == key_number).map(|facts| facts.id).ok_or_else(|| no_such_key(key_number))
+        self.keyring
+            .all()
+            .iter()
+            .find(|facts| facts.number == key_number)
+            .map(|facts| facts.id)
+            .ok_or_else(|| no_such_key(key_number))
     }
 }
 
@@ -101,13 +116,21 @@ impl Keys {
 pub fn list(keyring: &Keyring, status: ServiceStatus) -> Vec<PoolKey> {
     let all = keyring.all();
     let find = |number: u32| all.iter().find(|facts| facts.number == number);
-    status.available_keys.into_iter().filter_map(|status| find(status.key_number).map(|facts| pool_key(facts, status))).collect()
+    status
+        .available_keys
+        .into_iter()
+        .filter_map(|status| find(status.key_number).map(|facts| pool_key(facts, status)))
+        .collect()
 }
 
 /// A key as the pool knows it. Until the provider tells its project, a key has one of its own.
 pub fn pool_entry(stored: &StoredKey) -> pool::Key {
     // Google's project numbers have about twelve digits, far above any id of ours.
-    let project = stored.project.as_deref().and_then(|project| project.parse().ok()).unwrap_or(stored.id);
+    let project = stored
+        .project
+        .as_deref()
+        .and_then(|project| project.parse().ok())
+        .unwrap_or(stored.id);
     pool::Key {
         id: KeyId(stored.id),
         number: stored.number,
@@ -120,7 +143,13 @@ pub fn pool_entry(stored: &StoredKey) -> pool::Key {
 }
 
 fn pool_key(facts: &KeyFacts, status: app::types::KeyStatus) -> PoolKey {
-    PoolKey { id: facts.id.to_string(), label: facts.label.clone(), mask: facts.mask.clone(), origin: facts.origin, status }
+    PoolKey {
+        id: facts.id.to_string(),
+        label: facts.label.clone(),
+        mask: facts.mask.clone(),
+        origin: facts.origin,
+        status,
+    }
 }
 
 fn no_such_key(number: u32) -> AppError {
@@ -130,8 +159,12 @@ fn no_such_key(number: u32) -> AppError {
 /// What a person can do about a key that failed its test; `None` when the key is not what failed.
 fn remedy(outcome: &Outcome) -> Option<&'static str> {
     Some(match outcome {
-        Outcome::InvalidKey => "The provider does not accept this key: check that it is complete, or make a new one in AI Studio.",
-        Outcome::Revoked { .. } => "The provider has withdrawn this key (leaked or suspended): make a new one in AI Studio.",
+        Outcome::InvalidKey => {
+            "The provider does not accept this key: check that it is complete, or make a new one in AI Studio."
+        }
+        Outcome::Revoked { .. } => {
+            "The provider has withdrawn this key (leaked or suspended): make a new one in AI Studio."
+        }
         Outcome::KeyConfig { .. } => {
             "The key's project is not set up: enable the Generative Language API and remove referrer and address restrictions in the Cloud console."
         }

@@ -6,6 +6,7 @@ pub mod backend;
 pub mod clock;
 pub mod config;
 pub mod history;
+pub mod housekeeping;
 pub mod http;
 pub mod keyring;
 pub mod keys;

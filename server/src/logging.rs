@@ -9,7 +9,10 @@ pub(crate) fn start(config: &Config) {
     // `config` has parsed the filter before.
     // The migration library announces itself at every start.
     let filter = EnvFilter::try_new(format!("rusqlite_migration=warn,{}", config.log_level)).unwrap_or_default();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     match config.log_format {
         LogFormat::Pretty => builder.init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),

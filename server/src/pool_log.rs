@@ -3,22 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pool::{Changes, Notice, Record};
+use pool::{Changes, Notice, Record, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::clock::{next_provider_midnight, provider_day_start, rfc3339};
 use crate::shared_pool::{LogEntry, SharedPool};
-use crate::store::Store;
+use crate::store::{Store, StoreError, StoredKey};
 
+mod counts;
 mod stored;
 
 /// How often counters, which no single change records, are stored.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 /// Runs until `stop`, then stores what is left and a last checkpoint.
-pub async fn run(pool: SharedPool, mut entries: mpsc::UnboundedReceiver<LogEntry>, store: Arc<dyn Store>, stop: CancellationToken) {
+pub async fn run(
+    pool: SharedPool,
+    mut entries: mpsc::UnboundedReceiver<LogEntry>,
+    store: Arc<dyn Store>,
+    stop: CancellationToken,
+) {
     let mut checkpoint = tokio::time::interval(CHECKPOINT_EVERY);
     checkpoint.set_missed_tick_behavior(MissedTickBehavior::Delay);
     checkpoint.tick().await;
@@ -73,19 +80,22 @@ async fn save(records: Vec<Record>, store: &dyn Store) {
     }
 }
 
-/// What the store remembers of the pool. Rows that this version cannot read are skipped: they cost one call to learn again.
+/// What the store remembers of the pool, and how much of the day that `now` is in was used. Rows that this version cannot read
+/// are skipped: they cost one call to learn again.
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn load(store: &dyn Store) -> Result<Vec<Record>, crate::store::StoreError> {
-    let rows = store.pool_records().await?;
-    Ok(rows.into_iter().filter_map(|(key, value)| {
-        let record = stored::from_row(value);
-        if record.is_none() {
-            warn!(%key, "a stored record of the pool cannot be read and is left out");
+pub async fn load(store: &dyn Store, keys: &[StoredKey], now: Timestamp) -> Result<Vec<Record>, StoreError> {
+    let mut records = Vec::new();
+    for (key, value) in store.pool_records().await? {
+        match stored::from_row(value) {
+            Some(record) => records.push(record),
+            None => warn!(%key, "a stored record of the pool cannot be read and is left out"),
         }
-        record
-    }).collect())
+    }
+    let events = store.usage_counts(provider_day_start(now)).await?;
+    counts::resume(&mut records, &events, keys, next_provider_midnight(now));
+    Ok(records)
 }
 
 fn announce(notice: Notice) {
@@ -99,11 +109,15 @@ fn announce(notice: Notice) {
         Notice::NoCredit(account) => warn!(%account, "billing account {account} has no credit"),
         Notice::RegionRefused => error!("the provider does not serve this server's location to free keys"),
         Notice::Exhausted { project, until, .. } => {
-            info!(%project, until = %crate::clock::rfc3339(until), "project {project} has used up its day quota on a model");
+            info!(%project, until = %rfc3339(until), "project {project} has used up its day quota on a model");
         }
         Notice::ModelHidden(_) => warn!("the provider does not know a model that was asked for"),
-        Notice::BreakerOpened { until, .. } => warn!(until = %crate::clock::rfc3339(until), "a model fails for every key; calls to it pause"),
-        Notice::ProviderRefuses { until } => warn!(until = %crate::clock::rfc3339(until), "the provider refuses every key; calls pause"),
+        Notice::BreakerOpened { until, .. } => {
+            warn!(until = %rfc3339(until), "a model fails for every key; calls to it pause")
+        }
+        Notice::ProviderRefuses { until } => {
+            warn!(until = %rfc3339(until), "the provider refuses every key; calls pause")
+        }
         Notice::KeyRecovered(key) => info!(%key, "key {key} is usable again"),
     }
 }

@@ -31,7 +31,10 @@ impl Recovery {
         loop {
             self.probe_due().await;
             changed.mark_unchanged();
-            let until = self.pool.next_ready().map_or(SLEEP_MAX, |at| at.since(self.clock.now()).clamp(SLEEP_MIN, SLEEP_MAX));
+            let until = self
+                .pool
+                .next_ready()
+                .map_or(SLEEP_MAX, |at| at.since(self.clock.now()).clamp(SLEEP_MIN, SLEEP_MAX));
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(until) => self.pool.touch(),

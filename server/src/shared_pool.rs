@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pool::{Changes, Counts, Exhausted, Journey, Key, KeyId, KeyPool, LeaseFacts, ModelId, Outcome, Record, Scope, Snapshot, Timestamp, Verdict, Want};
+use pool::{
+    Changes, Counts, Exhausted, Journey, Key, KeyId, KeyPool, LeaseFacts, ModelId, Outcome, Record, Scope, Snapshot,
+    Timestamp, Verdict, Want,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
@@ -35,17 +38,42 @@ impl SharedPool {
     pub fn new(pool: KeyPool, clock: Clock) -> (Self, mpsc::UnboundedReceiver<LogEntry>) {
         // Unbounded: an entry is a change of state, of which a request makes a handful.
         let (log, entries) = mpsc::unbounded_channel();
-        let inner = Inner { pool: Mutex::new(pool), clock, version: watch::Sender::new(0), log, last_used: Mutex::default() };
+        let inner = Inner {
+            pool: Mutex::new(pool),
+            clock,
+            version: watch::Sender::new(0),
+            log,
+            last_used: Mutex::default(),
+        };
         (Self(Arc::new(inner)), entries)
     }
 
-    pub fn acquire(&self, model: ModelId, tokens: u64, journey: &Journey, chance: u64) -> Result<LeaseGuard, Exhausted> {
+    pub fn acquire(
+        &self,
+        model: ModelId,
+        tokens: u64,
+        journey: &Journey,
+        chance: u64,
+    ) -> Result<LeaseGuard, Exhausted> {
         let now = self.0.clock.now();
-        let lease = self.lock().acquire(&Want { model, tokens, journey, owner: None }, now, chance)?;
+        let lease = self.lock().acquire(
+            &Want {
+                model,
+                tokens,
+                journey,
+                owner: None,
+            },
+            now,
+            chance,
+        )?;
         let facts = lease.facts();
         lock(&self.0.last_used).insert(facts.key, now);
         self.touch();
-        Ok(LeaseGuard { pool: self.clone(), facts, lease: Some(lease) })
+        Ok(LeaseGuard {
+            pool: self.clone(),
+            facts,
+            lease: Some(lease),
+        })
     }
 
     /// The model's name as the pool knows it.
@@ -121,7 +149,16 @@ impl SharedPool {
         let now = self.0.clock.now();
         let mut pool = self.lock();
         let journey = pool.journey();
-        match pool.acquire(&Want { model, tokens: 0, journey: &journey, owner: None }, now, 0) {
+        match pool.acquire(
+            &Want {
+                model,
+                tokens: 0,
+                journey: &journey,
+                owner: None,
+            },
+            now,
+            0,
+        ) {
             Ok(lease) => {
                 // No call is made with it. Nothing that must be stored comes of a lease given back.
                 let _ = pool.report(lease, &Outcome::Cancelled, now);

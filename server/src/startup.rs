@@ -34,7 +34,7 @@ use crate::status::StatusReader;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::usage::Recorder;
-use crate::{pool_log, usage};
+use crate::{housekeeping, pool_log, usage};
 
 /// How long answers under way may go on after the server was told to stop.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
@@ -52,7 +52,13 @@ pub struct Options {
 
 impl Options {
     pub fn new(config: Config) -> Self {
-        Self { config, clock: Clock::system(), limits: gemini::Limits::default(), deadline: Duration::from_secs(300), demo: None }
+        Self {
+            config,
+            clock: Clock::system(),
+            limits: gemini::Limits::default(),
+            deadline: Duration::from_secs(300),
+            demo: None,
+        }
     }
 }
 
@@ -80,7 +86,10 @@ pub enum StartError {
     #[error("{address} is in use by another program: stop that program, or choose another PORT")]
     PortInUse { address: SocketAddr },
     #[error("cannot listen on {address}: {reason}")]
-    Listen { address: SocketAddr, reason: std::io::ErrorKind },
+    Listen {
+        address: SocketAddr,
+        reason: std::io::ErrorKind,
+    },
 }
 
 /// Ready to run.
@@ -106,10 +115,19 @@ pub struct Server {
 /// # Errors
 /// [`StartError`].
 pub async fn build(options: Options) -> Result<Server, StartError> {
-    let Options { config, clock, limits, deadline, demo } = options;
+    let Options {
+        config,
+        clock,
+        limits,
+        deadline,
+        demo,
+    } = options;
     // Before anything else is touched: a second start must not disturb the first.
     let listener = listen(SocketAddr::new(config.host, config.port)).await?;
-    let address = listener.local_addr().map_err(|error| StartError::Listen { address: SocketAddr::new(config.host, config.port), reason: error.kind() })?;
+    let address = listener.local_addr().map_err(|error| StartError::Listen {
+        address: SocketAddr::new(config.host, config.port),
+        reason: error.kind(),
+    })?;
     let site = site(&config.site_dir)?;
     let simulated = demo.is_some();
     let store = open_store(&config.data_dir).await?;
@@ -123,8 +141,15 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     tasks.spawn(pool_log::run(pool.clone(), log, Arc::clone(&store), finish.clone()));
     let (recorder, entries) = Recorder::new(config.analytics);
     tasks.spawn(usage::run(entries, Arc::clone(&store), finish.clone()));
+    tasks.spawn(housekeeping::run(Arc::clone(&store), clock.clone(), stop.clone()));
     let probe_model = config.text_model.clone();
-    let recovery = Recovery { pool: pool.clone(), keyring: Arc::clone(&keyring), provider: Arc::clone(&provider), clock: clock.clone(), probe_model };
+    let recovery = Recovery {
+        pool: pool.clone(),
+        keyring: Arc::clone(&keyring),
+        provider: Arc::clone(&provider),
+        clock: clock.clone(),
+        probe_model,
+    };
     tasks.spawn(recovery.run(stop.clone()));
 
     let status = StatusReader {
@@ -135,7 +160,12 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
         simulated,
     };
     let registration_open = config.registration_open;
-    let backend = PageBackend { status: status.clone(), keyring: Arc::clone(&keyring), store: Arc::clone(&store), registration_open };
+    let backend = PageBackend {
+        status: status.clone(),
+        keyring: Arc::clone(&keyring),
+        store: Arc::clone(&store),
+        registration_open,
+    };
     let router = http::router(Services {
         analysis: Arc::new(Deps {
             pool: pool.clone(),
@@ -149,7 +179,13 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
             deadline,
         }),
         accounts: Arc::clone(&accounts),
-        keys: Keys { pool: pool.clone(), keyring, provider, clock: clock.clone(), test_model: config.text_model },
+        keys: Keys {
+            pool: pool.clone(),
+            keyring,
+            provider,
+            clock: clock.clone(),
+            test_model: config.text_model,
+        },
         status,
         store: Arc::clone(&store),
         backend: Arc::new(backend),
@@ -163,7 +199,19 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     for name in config.unused {
         warn!("{name} is set but this version does not use it yet");
     }
-    Ok(Server { listener, router, tasks, stop, finish, store, set_up_token, pool, clock, address, accounts })
+    Ok(Server {
+        listener,
+        router,
+        tasks,
+        stop,
+        finish,
+        store,
+        set_up_token,
+        pool,
+        clock,
+        address,
+        accounts,
+    })
 }
 
 /// The accounts without a server, for the command line.
@@ -177,7 +225,11 @@ pub struct OpenAccounts {
 /// [`StartError`]; `InUse` while a server runs on the same data.
 pub async fn open_accounts(config: &Config) -> Result<OpenAccounts, StartError> {
     let store = open_store(&config.data_dir).await?;
-    Ok(OpenAccounts { accounts: accounts(config, Arc::clone(&store))?, clock: Clock::system(), store })
+    Ok(OpenAccounts {
+        accounts: accounts(config, Arc::clone(&store))?,
+        clock: Clock::system(),
+        store,
+    })
 }
 
 fn accounts(config: &Config, store: Arc<dyn Store>) -> Result<Accounts, StartError> {
@@ -202,7 +254,9 @@ impl Server {
             stop.cancel();
         };
         let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(signal).into_future();
+        let serving = axum::serve(listener, service)
+            .with_graceful_shutdown(signal)
+            .into_future();
         let cut = async {
             self.stop.cancelled().await;
             tokio::time::sleep(DRAIN_TIME_MAX).await;
@@ -233,7 +287,10 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
-    make_private_dir(data_dir).map_err(|error| StartError::DataDir { path: data_dir.display().to_string(), reason: error.kind() })?;
+    make_private_dir(data_dir).map_err(|error| StartError::DataDir {
+        path: data_dir.display().to_string(),
+        reason: error.kind(),
+    })?;
     let path = data_dir.join("keypool.db");
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
     let store = opened.map_err(|_| StoreError::Unavailable("opening it was broken off".to_owned()))??;
@@ -241,13 +298,23 @@ async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
 }
 
 /// The one set, else the one generated once into the data folder.
-fn secret(set: &Option<SecretString>, data_dir: &Path, file: &str, bytes: usize) -> Result<SecretString, SecretsFileError> {
-    set.clone().map_or_else(|| load_or_create_secret(data_dir, file, bytes), Ok)
+fn secret(
+    set: &Option<SecretString>,
+    data_dir: &Path,
+    file: &str,
+    bytes: usize,
+) -> Result<SecretString, SecretsFileError> {
+    set.clone()
+        .map_or_else(|| load_or_create_secret(data_dir, file, bytes), Ok)
 }
 
 async fn first_admin(accounts: &Accounts, config: &Config, clock: &Clock) -> Result<Option<SecretString>, StartError> {
     if let Some(admin) = &config.first_admin {
-        if accounts.ensure_first_admin(&admin.email, &admin.password, clock.now()).await.map_err(StartError::Admin)? {
+        if accounts
+            .ensure_first_admin(&admin.email, &admin.password, clock.now())
+            .await
+            .map_err(StartError::Admin)?
+        {
             info!("the first admin was created from the settings");
         }
         return Ok(None);
@@ -255,10 +322,18 @@ async fn first_admin(accounts: &Accounts, config: &Config, clock: &Clock) -> Res
     if accounts.has_admin().await.map_err(StartError::Admin)? {
         return Ok(None);
     }
-    accounts.create_set_up_link(clock.now()).await.map(Some).map_err(StartError::Admin)
+    accounts
+        .create_set_up_link(clock.now())
+        .await
+        .map(Some)
+        .map_err(StartError::Admin)
 }
 
-type OpenPool = (SharedPool, Arc<Keyring>, tokio::sync::mpsc::UnboundedReceiver<crate::shared_pool::LogEntry>);
+type OpenPool = (
+    SharedPool,
+    Arc<Keyring>,
+    tokio::sync::mpsc::UnboundedReceiver<crate::shared_pool::LogEntry>,
+);
 
 /// The keys and what was known of them when the last process ended.
 async fn open_pool(config: &Config, store: Arc<dyn Store>, clock: &Clock) -> Result<OpenPool, StartError> {
@@ -266,14 +341,21 @@ async fn open_pool(config: &Config, store: Arc<dyn Store>, clock: &Clock) -> Res
     let environment = config
         .environment_keys
         .iter()
-        .map(|(number, secret)| KeyFromEnvironment { number: *number, variable: format!("GOOGLE_AI_API_KEY_{number}"), secret: secret.clone() })
+        .map(|(number, secret)| KeyFromEnvironment {
+            number: *number,
+            variable: format!("GOOGLE_AI_API_KEY_{number}"),
+            secret: secret.clone(),
+        })
         .collect();
     let (keyring, stored) = Keyring::open(Arc::clone(&store), master, environment, clock.now()).await?;
-    let (pool, log) = SharedPool::new(KeyPool::new(Policy::default(), config.strategy, next_provider_midnight), clock.clone());
+    let (pool, log) = SharedPool::new(
+        KeyPool::new(Policy::default(), config.strategy, next_provider_midnight),
+        clock.clone(),
+    );
     for key in &stored {
         pool.upsert(keys::pool_entry(key));
     }
-    pool.restore(pool_log::load(store.as_ref()).await?);
+    pool.restore(pool_log::load(store.as_ref(), &stored, clock.now()).await?);
     info!(keys = stored.len(), "the pool is ready with {} key(s)", stored.len());
     Ok((pool, Arc::new(keyring), log))
 }
@@ -283,13 +365,19 @@ fn site(root: &Path) -> Result<Site, StartError> {
     let missing = || StartError::Site(root.display().to_string());
     let manifest = std::fs::read(root.join("manifest.json")).map_err(|_| missing())?;
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).map_err(|_| missing())?;
-    let pkg_dir = manifest.get("pkgDir").and_then(serde_json::Value::as_str).ok_or_else(missing)?;
+    let pkg_dir = manifest
+        .get("pkgDir")
+        .and_then(serde_json::Value::as_str)
+        .ok_or_else(missing)?;
     let options = LeptosOptions::builder()
         .output_name("keypool")
         .site_root(root.display().to_string())
         .site_pkg_dir(pkg_dir.to_owned())
         .build();
-    Ok(Site { root: root.to_owned(), options })
+    Ok(Site {
+        root: root.to_owned(),
+        options,
+    })
 }
 
 /// The address people open to make the first admin.

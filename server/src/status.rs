@@ -49,9 +49,17 @@ pub struct Facts<'a> {
 pub fn view(facts: &Facts<'_>) -> ServiceStatus {
     let keys: Vec<KeyStatus> = facts.snapshot.keys.iter().map(|key| key_status(key, facts)).collect();
     let total = count(keys.len());
-    let healthy = count(keys.iter().filter(|key| key.state.serves() && !key.quota_exceeded).count());
-    let serves = |capability: &Option<(Verdict, Counts)>| capability.is_some_and(|(verdict, _)| verdict == Verdict::Serving);
-    let components = vec![component("Text analysis", serves(&facts.text), total, healthy), component("Image analysis", serves(&facts.vision), total, healthy)];
+    let healthy = count(
+        keys.iter()
+            .filter(|key| key.state.serves() && !key.quota_exceeded)
+            .count(),
+    );
+    let serves =
+        |capability: &Option<(Verdict, Counts)>| capability.is_some_and(|(verdict, _)| verdict == Verdict::Serving);
+    let components = vec![
+        component("Text analysis", serves(&facts.text), total, healthy),
+        component("Image analysis", serves(&facts.vision), total, healthy),
+    ];
     let level = level(&components, healthy == total);
     let next_reset = next_reset(facts);
     ServiceStatus {
@@ -75,11 +83,17 @@ fn component(name: &str, serves: bool, total: u32, healthy: u32) -> Component {
         (true, false) => Level::Degraded,
         (false, _) => Level::MajorOutage,
     };
-    Component { name: name.to_owned(), level }
+    Component {
+        name: name.to_owned(),
+        level,
+    }
 }
 
 fn level(components: &[Component], all_healthy: bool) -> Level {
-    let down = components.iter().filter(|component| component.level == Level::MajorOutage).count();
+    let down = components
+        .iter()
+        .filter(|component| component.level == Level::MajorOutage)
+        .count();
     match down {
         0 if all_healthy => Level::Operational,
         0 => Level::Degraded,
@@ -123,8 +137,14 @@ fn key_state(view: &KeyView, facts: &Facts<'_>) -> (KeyState, Option<Timestamp>)
         pool::KeyState::Disabled => return (KeyState::Disabled, None),
         pool::KeyState::Ready => {}
     }
-    let needed = || view.cells.iter().filter(|cell| facts.served_models.contains(&cell.model.as_str()));
-    let worst = needed().filter(|cell| cell.state.until().is_some()).max_by_key(|cell| cell.state.until());
+    let needed = || {
+        view.cells
+            .iter()
+            .filter(|cell| facts.served_models.contains(&cell.model.as_str()))
+    };
+    let worst = needed()
+        .filter(|cell| cell.state.until().is_some())
+        .max_by_key(|cell| cell.state.until());
     match worst.map(|cell| cell.state) {
         Some(pool::CellState::Exhausted { until }) => (KeyState::QuotaReached, Some(until)),
         Some(pool::CellState::NotEntitled { until }) => (KeyState::NeedsSetup, Some(until)),
@@ -158,16 +178,23 @@ fn current_index(facts: &Facts<'_>) -> i64 {
     let last = || facts.last_used.iter().max_by_key(|(_, at)| **at).map(|(key, _)| *key);
     let current = facts.snapshot.current.or_else(last);
     let keys = &facts.snapshot.keys;
-    let place = current.and_then(|id| keys.iter().position(|view| view.key.id == id)).or((!keys.is_empty()).then_some(0));
+    let place = current
+        .and_then(|id| keys.iter().position(|view| view.key.id == id))
+        .or((!keys.is_empty()).then_some(0));
     place.map_or(-1, |index| index as i64)
 }
 
 /// When the first key that rests comes back by itself.
 fn next_reset(facts: &Facts<'_>) -> Option<Timestamp> {
-    let rests = facts.snapshot.keys.iter().flat_map(|key| &key.cells).filter_map(|cell| match cell.state {
-        pool::CellState::Exhausted { until } => Some(until),
-        _ => None,
-    });
+    let rests = facts
+        .snapshot
+        .keys
+        .iter()
+        .flat_map(|key| &key.cells)
+        .filter_map(|cell| match cell.state {
+            pool::CellState::Exhausted { until } => Some(until),
+            _ => None,
+        });
     rests.min()
 }
 
@@ -176,7 +203,9 @@ fn message(level: Level, facts: &Facts<'_>, total: u32, healthy: u32, next_reset
     if total == 0 {
         return "No provider key is configured yet.".to_owned();
     }
-    let reset = next_reset.map(|at| format!(" Next reset in {} (00:00 Pacific).", spoken(at.since(facts.now)))).unwrap_or_default();
+    let reset = next_reset
+        .map(|at| format!(" Next reset in {} (00:00 Pacific).", spoken(at.since(facts.now))))
+        .unwrap_or_default();
     let out = total - healthy;
     let spent = facts.text.map_or(0, |(_, counts)| counts.spent);
     let keys_out = match (spent == out, out) {
@@ -189,7 +218,9 @@ fn message(level: Level, facts: &Facts<'_>, total: u32, healthy: u32, next_reset
         Level::Operational => "All keys are available.".to_owned(),
         Level::Degraded => format!("{keys_out} Requests still work.{reset}"),
         Level::PartialOutage => format!("{keys_out} Part of the service is not available.{reset}"),
-        Level::MajorOutage if spent == total => format!("All {total} keys have reached their quota. Analyses are not possible right now.{reset}"),
+        Level::MajorOutage if spent == total => {
+            format!("All {total} keys have reached their quota. Analyses are not possible right now.{reset}")
+        }
         Level::MajorOutage => format!("No key can serve right now. Analyses are not possible.{reset}"),
     }
 }

@@ -34,7 +34,14 @@ impl Recorder {
     /// The receiver belongs to [`run`].
     pub fn new(usage_on: bool) -> (Self, mpsc::Receiver<Entry>) {
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
-        (Self { queue, dropped: Arc::default(), usage_on }, entries)
+        (
+            Self {
+                queue,
+                dropped: Arc::default(),
+                usage_on,
+            },
+            entries,
+        )
     }
 
     pub fn record(&self, entry: Entry) {

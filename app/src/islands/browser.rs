@@ -28,8 +28,11 @@ pub(super) fn is_online() -> bool {
 /// Puts `text` into the clipboard; false when the browser does not allow it.
 pub(super) async fn copy(text: &str) -> bool {
     // The clipboard is missing on pages that are neither https nor on this machine.
-    let clipboard: wasm_bindgen::JsValue = js_sys::Reflect::get(&window().navigator(), &"clipboard".into()).unwrap_or_default();
-    let Some(clipboard) = clipboard.dyn_ref::<web_sys::Clipboard>() else { return false };
+    let clipboard: wasm_bindgen::JsValue =
+        js_sys::Reflect::get(&window().navigator(), &"clipboard".into()).unwrap_or_default();
+    let Some(clipboard) = clipboard.dyn_ref::<web_sys::Clipboard>() else {
+        return false;
+    };
     JsFuture::from(clipboard.write_text(text)).await.is_ok()
 }
 
@@ -61,8 +64,12 @@ pub(super) fn download(name: &str, text: &str) {
     let parts = js_sys::Array::of1(&text.into());
     let options = web_sys::BlobPropertyBag::new();
     options.set_type("text/markdown;charset=utf-8");
-    let Ok(blob) = web_sys::Blob::new_with_str_sequence_and_options(&parts, &options) else { return };
-    let Ok(url) = web_sys::Url::create_object_url_with_blob(&blob) else { return };
+    let Ok(blob) = web_sys::Blob::new_with_str_sequence_and_options(&parts, &options) else {
+        return;
+    };
+    let Ok(url) = web_sys::Url::create_object_url_with_blob(&blob) else {
+        return;
+    };
     if let Ok(element) = leptos::prelude::document().create_element("a") {
         let link: web_sys::HtmlAnchorElement = element.unchecked_into();
         link.set_href(&url);

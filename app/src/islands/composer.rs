@@ -38,7 +38,13 @@ pub struct Draft {
 /// shown to the next one in the same tab. A page that gets `?example=n` fills `draft.prompt` with `text::EXAMPLES[n]`, so the
 /// examples work without script too.
 #[island]
-pub fn Composer(models: Vec<String>, draft: Draft, refused: Option<AppError>, status: PublicStatus, user_id: String) -> impl IntoView {
+pub fn Composer(
+    models: Vec<String>,
+    draft: Draft,
+    refused: Option<AppError>,
+    status: PublicStatus,
+    user_id: String,
+) -> impl IntoView {
     let state = Composing::new(&draft, refused, status, user_id);
     Effect::new(move |_| act(state, Act::Hydrated));
     let on_keydown = move |event: leptos::ev::KeyboardEvent| {
@@ -82,7 +88,11 @@ pub fn Composer(models: Vec<String>, draft: Draft, refused: Option<AppError>, st
 
 /// A field's error, where the field is described by it.
 fn field_error(state: Composing, field: state::Field) -> impl IntoView {
-    let text = move || state.problem.with(|problem| problem.as_ref().and_then(|problem: &Problem| problem.at(field)));
+    let text = move || {
+        state
+            .problem
+            .with(|problem| problem.as_ref().and_then(|problem: &Problem| problem.at(field)))
+    };
     view! {
         <div id=field.error_id() aria-live="polite">
             {move || text().map(|text| view! {

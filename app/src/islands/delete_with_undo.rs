@@ -148,7 +148,9 @@ mod browser {
 
     fn remove_row(form: NodeRef<html::Form>) {
         let Some(row) = row(form) else { return };
-        let had_focus = document().active_element().is_some_and(|element| row.contains(Some(&element)));
+        let had_focus = document()
+            .active_element()
+            .is_some_and(|element| row.contains(Some(&element)));
         row.remove();
         if had_focus && let Ok(Some(main)) = document().query_selector("main") {
             let _ = main.unchecked_into::<web_sys::HtmlElement>().focus();
@@ -156,7 +158,9 @@ mod browser {
     }
 
     fn focus_button(form: NodeRef<html::Form>) {
-        let button = form.get_untracked().and_then(|form| form.query_selector("button").ok().flatten());
+        let button = form
+            .get_untracked()
+            .and_then(|form| form.query_selector("button").ok().flatten());
         if let Some(button) = button {
             let _ = button.unchecked_into::<web_sys::HtmlElement>().focus();
         }

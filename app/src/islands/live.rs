@@ -45,8 +45,16 @@ pub(super) struct Feed {
 impl Feed {
     /// Starts from what came with the page and follows the live state once the island is hydrated.
     pub(super) fn follow(status: PublicStatus, keys: Option<Vec<KeyStatus>>, signed_in: bool) -> Self {
-        let live = Live { status, keys, read_at_ms: 0, link: Link::Asked };
-        let feed = Self { live: RwSignal::new(live), now_ms: RwSignal::new(0) };
+        let live = Live {
+            status,
+            keys,
+            read_at_ms: 0,
+            link: Link::Asked,
+        };
+        let feed = Self {
+            live: RwSignal::new(live),
+            now_ms: RwSignal::new(0),
+        };
         Effect::new(move |_| start(feed, signed_in));
         feed
     }
@@ -70,7 +78,10 @@ impl Feed {
 
     /// "Next reset in …", while one is ahead.
     pub(super) fn next_reset(self) -> Option<String> {
-        let left_ms = self.live.with(|live| live.status.next_reset_in_ms).map(|ms| self.left_ms(ms))?;
+        let left_ms = self
+            .live
+            .with(|live| live.status.next_reset_in_ms)
+            .map(|ms| self.left_ms(ms))?;
         (left_ms > 0).then(|| text::live::next_reset(left_ms))
     }
 }

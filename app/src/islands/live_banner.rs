@@ -34,7 +34,13 @@ struct News {
 }
 
 fn news(feed: Feed) -> Option<News> {
-    let unknown = |title: String| Some(News { tone: "tone-unknown", icon: "unknown", title });
+    let unknown = |title: String| {
+        Some(News {
+            tone: "tone-unknown",
+            icon: "unknown",
+            title,
+        })
+    };
     feed.live.with(|live| {
         if live.link == Link::Offline {
             return unknown(text::live::OFFLINE.to_owned());
@@ -44,6 +50,10 @@ fn news(feed: Feed) -> Option<News> {
         }
         let level = live.status.level;
         let (tone, icon) = level_look(level);
-        (level != Level::Operational).then(|| News { tone, icon, title: text::live::headline(&live.status) })
+        (level != Level::Operational).then(|| News {
+            tone,
+            icon,
+            title: text::live::headline(&live.status),
+        })
     })
 }

@@ -25,14 +25,25 @@ fn headline(feed: Feed) -> impl IntoView {
     let look = Memo::new(move |_| {
         feed.live.with(|live| {
             if feed.is_stale() {
-                return ("tone-unknown", "unknown", text::live::UNKNOWN, text::live::last_checked(&live.status.checked_at));
+                return (
+                    "tone-unknown",
+                    "unknown",
+                    text::live::UNKNOWN,
+                    text::live::last_checked(&live.status.checked_at),
+                );
             }
             let (tone, icon) = level_look(live.status.level);
-            (tone, icon, text::level(live.status.level), text::live::sentence(&live.status).to_owned())
+            (
+                tone,
+                icon,
+                text::level(live.status.level),
+                text::live::sentence(&live.status).to_owned(),
+            )
         })
     });
     let facts = move || {
-        feed.live.with(|live| text::capacity(live.status.healthy_keys, live.status.total_keys))
+        feed.live
+            .with(|live| text::capacity(live.status.healthy_keys, live.status.total_keys))
     };
     let checked = move || {
         let link = feed.live.with(|live| live.link);
@@ -124,7 +135,11 @@ fn key_row(feed: Feed, key: KeyStatus) -> impl IntoView {
     };
     // A key can serve one model and rest on another: then the row says which.
     let resting: Vec<String> = if key.state.serves() {
-        key.cells.iter().filter(|cell| cell.state != CellState::Available).map(text::live::cell).collect()
+        key.cells
+            .iter()
+            .filter(|cell| cell.state != CellState::Available)
+            .map(text::live::cell)
+            .collect()
     } else {
         Vec::new()
     };

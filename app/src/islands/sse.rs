@@ -39,7 +39,11 @@ impl Parser {
     fn end_line(&mut self) -> Option<Event> {
         let bytes = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&bytes);
-        let line = if self.past_first_line { &line } else { line.trim_start_matches('\u{feff}') };
+        let line = if self.past_first_line {
+            &line
+        } else {
+            line.trim_start_matches('\u{feff}')
+        };
         self.past_first_line = true;
         if line.is_empty() {
             return self.dispatch();
@@ -64,7 +68,10 @@ impl Parser {
     fn dispatch(&mut self) -> Option<Event> {
         let name = std::mem::take(&mut self.name);
         let data = self.data.take()?;
-        Some(Event { name: if name.is_empty() { "message".to_owned() } else { name }, data })
+        Some(Event {
+            name: if name.is_empty() { "message".to_owned() } else { name },
+            data,
+        })
     }
 }
 
@@ -75,8 +82,13 @@ mod tests {
     /// However the stream is cut, the same events come out.
     #[track_caller]
     fn check(stream: &str, expected: &[(&str, &str)]) {
-        let expected: Vec<Event> =
-            expected.iter().map(|(name, data)| Event { name: (*name).to_owned(), data: (*data).to_owned() }).collect();
+        let expected: Vec<Event> = expected
+            .iter()
+            .map(|(name, data)| Event {
+                name: (*name).to_owned(),
+                data: (*data).to_owned(),
+            })
+            .collect();
         let bytes = stream.as_bytes();
         for cut in 0..=bytes.len() {
             let mut parser = Parser::default();
@@ -91,22 +103,34 @@ mod tests {
 
     #[test]
     fn events_have_a_name_and_data() {
-        check("event: delta\ndata: {\"text\":\"a\"}\n\ndata: b\n\n", &[("delta", "{\"text\":\"a\"}"), ("message", "b")]);
+        check(
+            "event: delta\ndata: {\"text\":\"a\"}\n\ndata: b\n\n",
+            &[("delta", "{\"text\":\"a\"}"), ("message", "b")],
+        );
     }
 
     #[test]
     fn every_line_ending_is_taken_and_may_be_mixed() {
-        check("event: a\r\ndata: 1\r\n\r\nevent: b\rdata: 2\r\revent: c\ndata: 3\n\n", &[("a", "1"), ("b", "2"), ("c", "3")]);
+        check(
+            "event: a\r\ndata: 1\r\n\r\nevent: b\rdata: 2\r\revent: c\ndata: 3\n\n",
+            &[("a", "1"), ("b", "2"), ("c", "3")],
+        );
     }
 
     #[test]
     fn data_lines_are_joined_and_only_one_space_is_removed() {
-        check("data: one\ndata:  two\ndata:three\ndata\n\n", &[("message", "one\n two\nthree\n")]);
+        check(
+            "data: one\ndata:  two\ndata:three\ndata\n\n",
+            &[("message", "one\n two\nthree\n")],
+        );
     }
 
     #[test]
     fn comments_unknown_fields_and_a_byte_order_mark_are_skipped() {
-        check("\u{feff}: keep-alive\n\nid: 7\nretry: 10\nwhat: ever\ndata: x\n\n", &[("message", "x")]);
+        check(
+            "\u{feff}: keep-alive\n\nid: 7\nretry: 10\nwhat: ever\ndata: x\n\n",
+            &[("message", "x")],
+        );
     }
 
     #[test]
@@ -122,6 +146,9 @@ mod tests {
 
     #[test]
     fn a_value_may_hold_colons() {
-        check("data: {\"at\":\"00:00:01\"}\n\n", &[("message", "{\"at\":\"00:00:01\"}")]);
+        check(
+            "data: {\"at\":\"00:00:01\"}\n\n",
+            &[("message", "{\"at\":\"00:00:01\"}")],
+        );
     }
 }

@@ -27,7 +27,8 @@ pub const TOKENS_HINT: &str = "In tokens, from 1 to 65,536. Empty: the model's o
 pub const SYSTEM: &str = "System text";
 pub const SYSTEM_HINT: &str = "How the model should answer, such as a role or a language.";
 pub const ANSWER: &str = "Answer";
-pub const EMPTY: &str = "The answer appears here while it is written. Start with an example, or with a text of your own.";
+pub const EMPTY: &str =
+    "The answer appears here while it is written. Start with an example, or with a text of your own.";
 pub const EXAMPLES: &str = "Examples";
 pub const JUMP: &str = "Jump to latest";
 pub const COPY: &str = "Copy";
@@ -47,7 +48,8 @@ pub const NOT_REACHED: &str = "Keypool could not be reached";
 pub const UNREACHABLE: &str = "Keypool could not be reached. Check the network and try again.";
 pub const SIGNED_OUT: &str = "Your session has ended";
 pub const SIGNED_OUT_HINT: &str = "Sign in again to go on. Your text is kept in this tab.";
-pub const CONNECTION_HINT: &str = "The connection to Keypool broke. Check the network and try again. Your text is kept in this tab.";
+pub const CONNECTION_HINT: &str =
+    "The connection to Keypool broke. Check the network and try again. Your text is kept in this tab.";
 pub const CHOOSE_AN_IMAGE: &str = "Choose an image first, or use the Text tab.";
 pub const UNREADABLE: &str = "The file could not be read. Choose it again.";
 pub const COPIED: &str = "Copied";
@@ -94,7 +96,11 @@ pub fn interrupted(words_so_far: usize) -> String {
 }
 
 fn count_words(count: usize) -> String {
-    if count == 1 { "1 word".to_owned() } else { format!("{} words", count_of(count as u64)) }
+    if count == 1 {
+        "1 word".to_owned()
+    } else {
+        format!("{} words", count_of(count as u64))
+    }
 }
 
 /// Such as "1,234 of 100,000 characters".
@@ -125,12 +131,17 @@ pub fn too_many_images(max: usize) -> String {
 }
 
 pub fn images_too_large(name: &str, together: u64) -> String {
-    format!("With {name} the images are {} together; at most 20 MB are taken. Send fewer or smaller ones.", file_size(together))
+    format!(
+        "With {name} the images are {} together; at most 20 MB are taken. Send fewer or smaller ones.",
+        file_size(together)
+    )
 }
 
 /// The seed's warning begins with a sign of its own; here an icon stands before it.
 pub fn plain(warning: &str) -> String {
-    warning.trim_start_matches(|sign: char| !sign.is_ascii_alphanumeric()).to_owned()
+    warning
+        .trim_start_matches(|sign: char| !sign.is_ascii_alphanumeric())
+        .to_owned()
 }
 
 pub fn remove(name: &str) -> String {
@@ -157,7 +168,10 @@ mod tests {
 
     #[test]
     fn a_warning_loses_only_its_sign() {
-        assert_eq!(super::plain("\u{26a0}\u{fe0f} PARTIAL QUOTA EXCEEDED: 1 of 3"), "PARTIAL QUOTA EXCEEDED: 1 of 3");
+        assert_eq!(
+            super::plain("\u{26a0}\u{fe0f} PARTIAL QUOTA EXCEEDED: 1 of 3"),
+            "PARTIAL QUOTA EXCEEDED: 1 of 3"
+        );
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Role {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// UUIDv7.
+    /// `UUIDv7`.
     pub id: String,
     pub email: String,
     pub name: String,

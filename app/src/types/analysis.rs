@@ -56,18 +56,33 @@ impl AnalyzeRequest {
         if chars > PROMPT_CHARS_MAX {
             return Err(AppError::new(
                 ErrorCode::BadRequest,
-                format!("The prompt has {chars} characters; at most {PROMPT_CHARS_MAX} are taken. Shorten it or split it."),
+                format!(
+                    "The prompt has {chars} characters; at most {PROMPT_CHARS_MAX} are taken. Shorten it or split it."
+                ),
             )
             .field("prompt"));
         }
-        if self.system.as_ref().is_some_and(|text| text.chars().count() > PROMPT_CHARS_MAX) {
-            return bad("system", "The system text is too long: at most 100000 characters are taken.");
+        if self
+            .system
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > PROMPT_CHARS_MAX)
+        {
+            return bad(
+                "system",
+                "The system text is too long: at most 100000 characters are taken.",
+            );
         }
         if self.temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
             return bad("temperature", "temperature must be a number from 0 to 2.");
         }
-        if self.max_output_tokens.is_some_and(|value| !(1..=65_536).contains(&value)) {
-            return bad("maxOutputTokens", "maxOutputTokens must be a whole number from 1 to 65536.");
+        if self
+            .max_output_tokens
+            .is_some_and(|value| !(1..=65_536).contains(&value))
+        {
+            return bad(
+                "maxOutputTokens",
+                "maxOutputTokens must be a whole number from 1 to 65536.",
+            );
         }
         if self.max_retries.is_some_and(|value| value > 8) {
             return bad("maxRetries", "maxRetries must be a whole number from 0 to 8.");
@@ -80,9 +95,17 @@ impl AnalyzeRequest {
 
     fn check_images(&self) -> Result<(), AppError> {
         if self.images.len() > IMAGES_MAX {
-            return Err(AppError::new(ErrorCode::BadRequest, format!("At most {IMAGES_MAX} images are taken at once.")).field("images"));
+            return Err(AppError::new(
+                ErrorCode::BadRequest,
+                format!("At most {IMAGES_MAX} images are taken at once."),
+            )
+            .field("images"));
         }
-        if let Some(image) = self.images.iter().find(|image| !IMAGE_TYPES.contains(&image.mime_type.as_str())) {
+        if let Some(image) = self
+            .images
+            .iter()
+            .find(|image| !IMAGE_TYPES.contains(&image.mime_type.as_str()))
+        {
             let given: String = image.mime_type.chars().take(60).collect();
             return Err(AppError::new(
                 ErrorCode::UnsupportedMediaType,
@@ -100,7 +123,11 @@ impl AnalyzeRequest {
     }
 
     pub fn kind(&self) -> Kind {
-        if self.images.is_empty() { Kind::Text } else { Kind::Image }
+        if self.images.is_empty() {
+            Kind::Text
+        } else {
+            Kind::Image
+        }
     }
 }
 
@@ -108,7 +135,9 @@ impl AnalyzeRequest {
 pub fn is_model_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 100
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
         && !name.starts_with('.')
 }
 

@@ -17,7 +17,9 @@ const TITLE_CHARS_MAX: usize = 120;
 impl Analysis {
     pub(super) async fn succeed(&mut self, running: Running, finish_reason: String, usage: TokenUsage) -> StreamEvent {
         let facts = running.lease.facts();
-        let outcome = Outcome::Success { tokens: usage.prompt_tokens };
+        let outcome = Outcome::Success {
+            tokens: usage.prompt_tokens,
+        };
         let (ms, first_text_ms, model) = (running.ms(), running.first_text_ms, running.model);
         self.must_settle |= running.lease.report(&outcome);
         self.record_attempt(facts, &outcome, usage, ms, first_text_ms);
@@ -49,10 +51,20 @@ impl Analysis {
     pub(super) async fn fail(&mut self, mut error: AppError) -> StreamEvent {
         self.ended = true;
         error.request_id = Some(self.caller.request_id.clone());
-        let outcome = self.last_failure.as_ref().map_or("no_key", |failure| failure.outcome.name());
-        let error_type = self.last_failure.as_ref().and_then(|failure| error_type(&failure.outcome, failure.evidence.timed_out));
+        let outcome = self
+            .last_failure
+            .as_ref()
+            .map_or("no_key", |failure| failure.outcome.name());
+        let error_type = self
+            .last_failure
+            .as_ref()
+            .and_then(|failure| error_type(&failure.outcome, failure.evidence.timed_out));
         self.record_request(false, outcome, error_type.or(Some("quota")), TokenUsage::default());
-        let state = if self.text.is_empty() { AnalysisState::Failed } else { AnalysisState::Interrupted };
+        let state = if self.text.is_empty() {
+            AnalysisState::Failed
+        } else {
+            AnalysisState::Interrupted
+        };
         let stored = self.stored(state, None, TokenUsage::default(), Some(error.clone()));
         self.deps.recorder.record(Entry::Analysis(Box::new(stored)));
         self.settle().await;
@@ -65,22 +77,56 @@ impl Analysis {
         }
     }
 
-    pub(super) fn record_attempt(&mut self, facts: LeaseFacts, outcome: &Outcome, usage: TokenUsage, ms: u64, first_text_ms: Option<u64>) {
+    pub(super) fn record_attempt(
+        &mut self,
+        facts: LeaseFacts,
+        outcome: &Outcome,
+        usage: TokenUsage,
+        ms: u64,
+        first_text_ms: Option<u64>,
+    ) {
         self.calling = None;
-        self.attempts.push(Attempt { key_number: facts.number, outcome: outcome.name().to_owned(), ms });
-        let mut event = self.event(EventKind::Attempt, outcome.is_answer(), outcome.name(), error_type(outcome, false), usage);
-        event.key = Some(EventKey { id: facts.key.0, number: facts.number, project: None });
+        self.attempts.push(Attempt {
+            key_number: facts.number,
+            outcome: outcome.name().to_owned(),
+            ms,
+        });
+        let mut event = self.event(
+            EventKind::Attempt,
+            outcome.is_answer(),
+            outcome.name(),
+            error_type(outcome, false),
+            usage,
+        );
+        event.key = Some(EventKey {
+            id: facts.key.0,
+            number: facts.number,
+            project: None,
+        });
         event.response_time_ms = ms;
         event.first_token_ms = first_text_ms;
         self.deps.recorder.record(Entry::Usage(Box::new(event)));
     }
 
-    fn record_request(&self, success: bool, outcome: &'static str, error_type: Option<&'static str>, usage: TokenUsage) {
+    fn record_request(
+        &self,
+        success: bool,
+        outcome: &'static str,
+        error_type: Option<&'static str>,
+        usage: TokenUsage,
+    ) {
         let event = self.event(EventKind::Request, success, outcome, error_type, usage);
         self.deps.recorder.record(Entry::Usage(Box::new(event)));
     }
 
-    fn event(&self, kind: EventKind, success: bool, outcome: &'static str, error_type: Option<&'static str>, usage: TokenUsage) -> UsageEvent {
+    fn event(
+        &self,
+        kind: EventKind,
+        success: bool,
+        outcome: &'static str,
+        error_type: Option<&'static str>,
+        usage: TokenUsage,
+    ) -> UsageEvent {
         UsageEvent {
             id: uuid::Uuid::now_v7().to_string(),
             kind,
@@ -110,7 +156,13 @@ impl Analysis {
         }
     }
 
-    fn stored(&self, state: AnalysisState, finish_reason: Option<String>, usage: TokenUsage, error: Option<AppError>) -> StoredAnalysis {
+    fn stored(
+        &self,
+        state: AnalysisState,
+        finish_reason: Option<String>,
+        usage: TokenUsage,
+        error: Option<AppError>,
+    ) -> StoredAnalysis {
         let summary = AnalysisSummary {
             id: self.id.clone(),
             created_at: rfc3339(self.started_at),
@@ -131,7 +183,11 @@ impl Analysis {
             attempts: self.attempts.clone(),
             error,
         };
-        StoredAnalysis { user_id: self.caller.user_id.clone(), created_at: self.started_at, analysis }
+        StoredAnalysis {
+            user_id: self.caller.user_id.clone(),
+            created_at: self.started_at,
+            analysis,
+        }
     }
 }
 
@@ -142,16 +198,31 @@ impl Drop for Analysis {
             return;
         }
         if let Some((facts, started)) = self.calling.take() {
-            self.record_attempt(facts, &Outcome::Cancelled, TokenUsage::default(), millis(started.elapsed()), self.first_text_ms);
+            self.record_attempt(
+                facts,
+                &Outcome::Cancelled,
+                TokenUsage::default(),
+                millis(started.elapsed()),
+                self.first_text_ms,
+            );
         }
-        self.record_request(false, Outcome::Cancelled.name(), Some("cancelled"), TokenUsage::default());
+        self.record_request(
+            false,
+            Outcome::Cancelled.name(),
+            Some("cancelled"),
+            TokenUsage::default(),
+        );
         let stored = self.stored(AnalysisState::Stopped, None, TokenUsage::default(), None);
         self.deps.recorder.record(Entry::Analysis(Box::new(stored)));
     }
 }
 
 fn title(prompt: &str) -> String {
-    let line = prompt.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let line = prompt
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
     line.chars().take(TITLE_CHARS_MAX).collect()
 }
 

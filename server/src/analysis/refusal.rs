@@ -14,12 +14,22 @@ pub(super) fn exhausted(exhausted: &Exhausted, last: Option<&Failure>, now: Time
         Some(failure) if exhausted.counts.available > 0 || exhausted.verdict == Verdict::ProviderDown => {
             waiting(provider_error(failure, false), exhausted.retry_at, now)
         }
-        _ => waiting(verdict_error(exhausted.verdict, &exhausted.counts), exhausted.retry_at, now),
+        _ => waiting(
+            verdict_error(exhausted.verdict, &exhausted.counts),
+            exhausted.retry_at,
+            now,
+        ),
     }
 }
 
 /// A call failed and no other key is asked.
-pub(super) fn failed(failure: &Failure, (verdict, counts): &(Verdict, Counts), retry_at: Option<Timestamp>, now: Timestamp, sent_on: bool) -> AppError {
+pub(super) fn failed(
+    failure: &Failure,
+    (verdict, counts): &(Verdict, Counts),
+    retry_at: Option<Timestamp>,
+    now: Timestamp,
+    sent_on: bool,
+) -> AppError {
     match failure.outcome {
         Outcome::InvalidKey
         | Outcome::Revoked { .. }
@@ -88,35 +98,57 @@ fn reasons(counts: &Counts) -> String {
         (counts.revoked, "revoked"),
         (counts.disabled, "disabled"),
     ];
-    let parts: Vec<String> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     format!("Of {} key(s): {}.", counts.total, parts.join(", "))
 }
 
 fn provider_error(failure: &Failure, sent_on: bool) -> AppError {
     let evidence = &failure.evidence;
     if sent_on {
-        return AppError::new(ErrorCode::UpstreamBadResponse, "The answer broke off before its end. What came so far is kept; try again for a whole one.");
+        return AppError::new(
+            ErrorCode::UpstreamBadResponse,
+            "The answer broke off before its end. What came so far is kept; try again for a whole one.",
+        );
     }
     match failure.outcome {
-        Outcome::Blocked { .. } => AppError::new(ErrorCode::Blocked, "The provider declined to answer this request for safety reasons. Rephrase it and try again.")
-            .details(evidence.block_reason.clone().unwrap_or_else(|| "BLOCKED".to_owned())),
+        Outcome::Blocked { .. } => AppError::new(
+            ErrorCode::Blocked,
+            "The provider declined to answer this request for safety reasons. Rephrase it and try again.",
+        )
+        .details(evidence.block_reason.clone().unwrap_or_else(|| "BLOCKED".to_owned())),
         Outcome::CallerFault => AppError::new(
             ErrorCode::BadRequest,
             "The provider does not accept this request as it is. Check the model, the options and the size of the input.",
         ),
-        Outcome::ModelGone => AppError::new(ErrorCode::NotFound, "The provider has no such model. Choose another one.").field("model"),
-        Outcome::FileForeign => AppError::new(ErrorCode::BadRequest, "The file is not there any more: upload it again."),
+        Outcome::ModelGone => AppError::new(
+            ErrorCode::NotFound,
+            "The provider has no such model. Choose another one.",
+        )
+        .field("model"),
+        Outcome::FileForeign => AppError::new(
+            ErrorCode::BadRequest,
+            "The file is not there any more: upload it again.",
+        ),
         Outcome::Region => AppError::new(
             ErrorCode::UpstreamUnavailable,
             "The AI provider does not serve this server's location. Please contact support.",
         ),
-        Outcome::Transport if evidence.timed_out => {
-            AppError::new(ErrorCode::UpstreamTimeout, "The AI provider did not answer in time. Please try again.")
-        }
-        Outcome::Server | Outcome::Overload | Outcome::Transport | Outcome::Cancelled => {
-            AppError::new(ErrorCode::UpstreamUnavailable, "The AI provider is having trouble. Please try again in a moment.")
-        }
-        _ => AppError::new(ErrorCode::UpstreamBadResponse, "The AI provider's answer could not be used. Please try again."),
+        Outcome::Transport if evidence.timed_out => AppError::new(
+            ErrorCode::UpstreamTimeout,
+            "The AI provider did not answer in time. Please try again.",
+        ),
+        Outcome::Server | Outcome::Overload | Outcome::Transport | Outcome::Cancelled => AppError::new(
+            ErrorCode::UpstreamUnavailable,
+            "The AI provider is having trouble. Please try again in a moment.",
+        ),
+        _ => AppError::new(
+            ErrorCode::UpstreamBadResponse,
+            "The AI provider's answer could not be used. Please try again.",
+        ),
     }
 }
 
@@ -131,5 +163,9 @@ fn waiting(mut error: AppError, retry_at: Option<Timestamp>, now: Timestamp) -> 
 }
 
 pub(super) fn too_many_models() -> AppError {
-    AppError::new(ErrorCode::BadRequest, "Too many different models were asked for. Use one that was used before.").field("model")
+    AppError::new(
+        ErrorCode::BadRequest,
+        "Too many different models were asked for. Use one that was used before.",
+    )
+    .field("model")
 }

@@ -17,7 +17,10 @@ pub(super) fn switched(outcome: &Outcome, attempt: u32, keys: u32) -> String {
 
 /// Keeps the reason for a switch in sight while the text comes.
 pub(super) fn writing(switched_after: Option<&Outcome>, attempt: u32, keys: u32) -> String {
-    switched_after.map_or_else(|| "Writing".to_owned(), |outcome| format!("Writing. {}", switched(outcome, attempt, keys)))
+    switched_after.map_or_else(
+        || "Writing".to_owned(),
+        |outcome| format!("Writing. {}", switched(outcome, attempt, keys)),
+    )
 }
 
 /// The seed's words for a service that serves although some keys are out of quota; `None` when none is.

@@ -60,8 +60,15 @@ pub(super) struct Common {
 
 impl UserCommand {
     pub(super) fn flags(&self) -> BTreeMap<String, String> {
-        let (Self::Create { common, .. } | Self::List { common, .. } | Self::SetRole { common, .. } | Self::SetPassword { common, .. }) = self;
-        common.data_dir.iter().map(|dir| ("DATA_DIR".to_owned(), dir.clone())).collect()
+        let (Self::Create { common, .. }
+        | Self::List { common, .. }
+        | Self::SetRole { common, .. }
+        | Self::SetPassword { common, .. }) = self;
+        common
+            .data_dir
+            .iter()
+            .map(|dir| ("DATA_DIR".to_owned(), dir.clone()))
+            .collect()
     }
 }
 
@@ -79,8 +86,14 @@ pub(super) async fn run(config: Config, command: &UserCommand) -> Result<(), any
 async fn act(opened: &startup::OpenAccounts, command: &UserCommand) -> Result<(), anyhow::Error> {
     match command {
         UserCommand::Create { email, name, role, .. } => {
-            let name = name.clone().unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
-            let form = Registration { email: email.clone(), password: first_line()?, name };
+            let name = name
+                .clone()
+                .unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
+            let form = Registration {
+                email: email.clone(),
+                password: first_line()?,
+                name,
+            };
             let user = opened.accounts.create(form, *role, opened.clock.now()).await?;
             say(format_args!("created {} ({})", user.email, user.role.as_str()));
         }
@@ -89,7 +102,14 @@ async fn act(opened: &startup::OpenAccounts, command: &UserCommand) -> Result<()
             if *json {
                 say(serde_json::to_string(&users)?);
             } else {
-                users.iter().for_each(|user| say(format_args!("{:<8} {:<40} {}", user.role.as_str(), user.email, user.name)));
+                users.iter().for_each(|user| {
+                    say(format_args!(
+                        "{:<8} {:<40} {}",
+                        user.role.as_str(),
+                        user.email,
+                        user.name
+                    ))
+                });
             }
         }
         UserCommand::SetRole { email, role, .. } => {
@@ -97,8 +117,13 @@ async fn act(opened: &startup::OpenAccounts, command: &UserCommand) -> Result<()
             say(format_args!("{} is now {}", user.email, user.role.as_str()));
         }
         UserCommand::SetPassword { email, .. } => {
-            opened.accounts.set_password(email, &SecretString::from(first_line()?)).await?;
-            say(format_args!("the password of {email} is replaced; its sessions are ended"));
+            opened
+                .accounts
+                .set_password(email, &SecretString::from(first_line()?))
+                .await?;
+            say(format_args!(
+                "the password of {email} is replaced; its sessions are ended"
+            ));
         }
     }
     Ok(())
@@ -106,6 +131,9 @@ async fn act(opened: &startup::OpenAccounts, command: &UserCommand) -> Result<()
 
 fn first_line() -> Result<String, anyhow::Error> {
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).context("the password could not be read from stdin")?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("the password could not be read from stdin")?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

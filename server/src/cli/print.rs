@@ -17,8 +17,14 @@ pub(super) fn complain(text: impl Display) {
 
 /// Every effective value with its source; secrets as `set`.
 pub(super) fn settings(layers: &Layers, mistakes: Option<Mistakes>, as_json: bool) -> ExitCode {
-    let keys = layers.key_numbers().into_iter().map(|number| (format!("GOOGLE_AI_API_KEY_{number}"), true, "a provider key"));
-    let all = SETTINGS.iter().map(|setting| (setting.name.to_owned(), setting.secret, setting.meaning)).chain(keys);
+    let keys = layers
+        .key_numbers()
+        .into_iter()
+        .map(|number| (format!("GOOGLE_AI_API_KEY_{number}"), true, "a provider key"));
+    let all = SETTINGS
+        .iter()
+        .map(|setting| (setting.name.to_owned(), setting.secret, setting.meaning))
+        .chain(keys);
     let rows: Vec<(String, String, String, &str)> = all
         .map(|(name, secret, meaning)| match layers.find(&name) {
             Some((_, source)) if secret => (name, "set".to_owned(), source.to_string(), meaning),

@@ -9,7 +9,15 @@ use crate::logging;
 
 pub(super) async fn serve(mut config: Config, with_demo: bool) -> Result<(), anyhow::Error> {
     logging::start(&config);
-    let demo = if with_demo { Some(demo::start(&mut config).await.context("the simulated provider did not start")?) } else { None };
+    let demo = if with_demo {
+        Some(
+            demo::start(&mut config)
+                .await
+                .context("the simulated provider did not start")?,
+        )
+    } else {
+        None
+    };
     let mut options = Options::new(config);
     options.demo = demo.as_ref().map(|demo| demo.accounts.clone());
     let server = startup::build(options).await?;
@@ -29,10 +37,16 @@ fn greet(server: &Server, demo: Option<&Demo>) {
     if let Some(demo) = demo {
         say("Demo: every answer is simulated. Sign in as");
         for account in &demo.accounts {
-            say(format_args!("  {:<6} {}  password {}", account.role, account.email, account.password));
+            say(format_args!(
+                "  {:<6} {}  password {}",
+                account.role, account.email, account.password
+            ));
         }
     } else if let Some(token) = &server.set_up_token {
-        say(format_args!("There is no admin yet. Within 30 minutes, open {}", startup::set_up_url(server.address, token)));
+        say(format_args!(
+            "There is no admin yet. Within 30 minutes, open {}",
+            startup::set_up_url(server.address, token)
+        ));
     }
 }
 
@@ -57,10 +71,21 @@ async fn stop_signal() {
 }
 
 pub(super) async fn healthcheck(config: Config) -> Result<(), anyhow::Error> {
-    let host = if config.host.is_unspecified() { "127.0.0.1".to_owned() } else { config.host.to_string() };
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(3)).build()?;
+    let host = if config.host.is_unspecified() {
+        "127.0.0.1".to_owned()
+    } else {
+        config.host.to_string()
+    };
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(3))
+        .build()?;
     let url = format!("http://{host}:{}/readyz", config.port);
-    let response = client.get(&url).send().await.map_err(|_| anyhow::anyhow!("nothing answers on {url}"))?;
+    let response = client
+        .get(&url)
+        .send()
+        .await
+        .map_err(|_| anyhow::anyhow!("nothing answers on {url}"))?;
     if !response.status().is_success() {
         bail!("the server is not ready ({})", response.status());
     }

@@ -29,12 +29,19 @@ impl std::error::Error for Mistakes {}
 /// # Errors
 /// [`Mistakes`], complete.
 pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
-    let mut checker = Checker { layers, mistakes: layers.mistakes.clone() };
+    let mut checker = Checker {
+        layers,
+        mistakes: layers.mistakes.clone(),
+    };
     checker.unknown_names();
     checker.secret_files();
     let config = Config {
-        host: checker.parse("HOST", "must be an IP address such as 127.0.0.1").unwrap_or(std::net::Ipv4Addr::LOCALHOST.into()),
-        port: checker.parse("PORT", "must be a port from 0 to 65535").unwrap_or_default(),
+        host: checker
+            .parse("HOST", "must be an IP address such as 127.0.0.1")
+            .unwrap_or(std::net::Ipv4Addr::LOCALHOST.into()),
+        port: checker
+            .parse("PORT", "must be a port from 0 to 65535")
+            .unwrap_or_default(),
         data_dir: PathBuf::from(checker.text("DATA_DIR")),
         site_dir: PathBuf::from(checker.text("SITE_DIR")),
         jwt_secret: checker.jwt_secret(),
@@ -47,15 +54,26 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
         registration_open: checker.choice("KEYPOOL_REGISTRATION", &[("open", true), ("closed", false)]),
         strategy: checker.choice(
             "KEYPOOL_STRATEGY",
-            &[("headroom", pool::Strategy::Headroom), ("sticky", pool::Strategy::Sticky)],
+            &[
+                ("headroom", pool::Strategy::Headroom),
+                ("sticky", pool::Strategy::Sticky),
+            ],
         ),
         log_level: checker.log_level(),
         log_format: checker.log_format(),
         analytics: checker.choice("ENABLE_ANALYTICS", &[("true", true), ("false", false)]),
         production: checker.given("NODE_ENV").is_some_and(|value| value == "production"),
-        unused: SETTINGS.iter().filter(|s| s.later && layers.find(s.name).is_some()).map(|s| s.name).collect(),
+        unused: SETTINGS
+            .iter()
+            .filter(|s| s.later && layers.find(s.name).is_some())
+            .map(|s| s.name)
+            .collect(),
     };
-    if checker.mistakes.is_empty() { Ok(config) } else { Err(Mistakes(checker.mistakes)) }
+    if checker.mistakes.is_empty() {
+        Ok(config)
+    } else {
+        Err(Mistakes(checker.mistakes))
+    }
 }
 
 struct Checker<'a> {
@@ -115,7 +133,10 @@ impl Checker<'_> {
     fn secret_files(&mut self) {
         let mut unreadable = Vec::new();
         for layer in [&self.layers.flags, &self.layers.environment, &self.layers.file] {
-            for (name, path) in layer.iter().filter(|(name, _)| name.ends_with("_FILE") && is_known(name)) {
+            for (name, path) in layer
+                .iter()
+                .filter(|(name, _)| name.ends_with("_FILE") && is_known(name))
+            {
                 if !path.trim().is_empty() && std::fs::read_to_string(path.trim()).is_err() {
                     unreadable.push(format!("{name}: names a file that cannot be read"));
                 }
@@ -171,8 +192,16 @@ impl Checker<'_> {
     fn base_url(&mut self) -> String {
         let value = self.text("GOOGLE_AI_BASE_URL").trim_end_matches('/').to_owned();
         let parsed = reqwest::Url::parse(&value);
-        if !parsed.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.query().is_none() && url.username().is_empty()) {
-            self.mistake("GOOGLE_AI_BASE_URL", "must be an http or https address without user name and query");
+        if !parsed.is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.host().is_some()
+                && url.query().is_none()
+                && url.username().is_empty()
+        }) {
+            self.mistake(
+                "GOOGLE_AI_BASE_URL",
+                "must be an http or https address without user name and query",
+            );
         }
         value
     }
@@ -196,7 +225,10 @@ impl Checker<'_> {
                         }
                     }
                 }
-                Some(FirstAdmin { email, password: password.into() })
+                Some(FirstAdmin {
+                    email,
+                    password: password.into(),
+                })
             }
             (None, None) => None,
             (Some(_), None) => {
@@ -213,7 +245,10 @@ impl Checker<'_> {
     fn log_level(&mut self) -> String {
         let value = self.text("LOG_LEVEL");
         if tracing_subscriber::EnvFilter::builder().parse(&value).is_err() {
-            self.mistake("LOG_LEVEL", "must be error, warn, info, debug, trace or a filter such as keypool=debug");
+            self.mistake(
+                "LOG_LEVEL",
+                "must be error, warn, info, debug, trace or a filter such as keypool=debug",
+            );
         }
         value
     }
@@ -222,7 +257,10 @@ impl Checker<'_> {
         match self.given("LOG_FORMAT") {
             None if std::io::stderr().is_terminal() => LogFormat::Pretty,
             None => LogFormat::Json,
-            Some(_) => self.choice("LOG_FORMAT", &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)]),
+            Some(_) => self.choice(
+                "LOG_FORMAT",
+                &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
+            ),
         }
     }
 }
@@ -238,13 +276,19 @@ fn hint(name: &str) -> String {
     if name.starts_with("GOOGLE_AI_API_KEY") {
         return format!("; keys are {KEY_PREFIX}1, {KEY_PREFIX}2 and so on");
     }
-    nearest(name).map(|near| format!("; did you mean {near}?")).unwrap_or_default()
+    nearest(name)
+        .map(|near| format!("; did you mean {near}?"))
+        .unwrap_or_default()
 }
 
 /// The setting that differs by one or two typed characters; short names must be nearer.
 fn nearest(name: &str) -> Option<&'static str> {
     let near = |setting: &&super::Setting| {
-        let allowed = if setting.name.len() >= 9 { 2 } else { usize::from(setting.name.len() >= 6) };
+        let allowed = if setting.name.len() >= 9 {
+            2
+        } else {
+            usize::from(setting.name.len() >= 6)
+        };
         distance(name, setting.name) <= allowed
     };
     SETTINGS.iter().find(near).map(|setting| setting.name)
@@ -276,12 +320,21 @@ mod tests {
     use super::*;
 
     fn layers(environment: &[(&str, &str)]) -> Layers {
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Layers { environment, flags: BTreeMap::new(), ..Layers::default() }
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Layers {
+            environment,
+            flags: BTreeMap::new(),
+            ..Layers::default()
+        }
     }
 
     fn mistakes(environment: &[(&str, &str)]) -> String {
-        check(&layers(environment)).expect_err("these settings are wrong").to_string()
+        check(&layers(environment))
+            .expect_err("these settings are wrong")
+            .to_string()
     }
 
     #[test]
@@ -304,7 +357,16 @@ mod tests {
             ("KEYPOOL_ADMIN_EMAIL", "admin@example.org"),
             ("KEYPOL_MASTER_KEY", canary),
         ]);
-        for name in ["PORT", "HOST", "JWT_SECRET", "KEYPOOL_MASTER_KEY", "GOOGLE_AI_BASE_URL", "ENABLE_ANALYTICS", "KEYPOOL_ADMIN_PASSWORD", "KEYPOL_MASTER_KEY"] {
+        for name in [
+            "PORT",
+            "HOST",
+            "JWT_SECRET",
+            "KEYPOOL_MASTER_KEY",
+            "GOOGLE_AI_BASE_URL",
+            "ENABLE_ANALYTICS",
+            "KEYPOOL_ADMIN_PASSWORD",
+            "KEYPOL_MASTER_KEY",
+        ] {
             assert!(text.contains(name), "{name} is not named in:\n{text}");
         }
         assert!(!text.contains("canary"), "a value shows in:\n{text}");
@@ -312,8 +374,16 @@ mod tests {
 
     #[test]
     fn keys_may_have_gaps_and_duplicates_quotes_and_placeholders_are_refused() {
-        let config = check(&layers(&[("GOOGLE_AI_API_KEY_1", "AQ.first-key-000001"), ("GOOGLE_AI_API_KEY_7", "AQ.seventh-key-0007")]));
-        let numbers: Vec<u32> = config.expect("gaps are allowed").environment_keys.iter().map(|(n, _)| *n).collect();
+        let config = check(&layers(&[
+            ("GOOGLE_AI_API_KEY_1", "AQ.first-key-000001"),
+            ("GOOGLE_AI_API_KEY_7", "AQ.seventh-key-0007"),
+        ]));
+        let numbers: Vec<u32> = config
+            .expect("gaps are allowed")
+            .environment_keys
+            .iter()
+            .map(|(n, _)| *n)
+            .collect();
         assert_eq!(numbers, [1, 7]);
 
         let text = mistakes(&[
@@ -324,9 +394,15 @@ mod tests {
             ("GOOGLE_AI_API_KEYS_5", "AQ.fifth-key-000005"),
         ]);
         for number in [2, 3, 4] {
-            assert!(text.contains(&format!("GOOGLE_AI_API_KEY_{number}:")), "{number} is not named in:\n{text}");
+            assert!(
+                text.contains(&format!("GOOGLE_AI_API_KEY_{number}:")),
+                "{number} is not named in:\n{text}"
+            );
         }
-        assert!(text.contains("GOOGLE_AI_API_KEYS_5"), "the misspelt name is not named in:\n{text}");
+        assert!(
+            text.contains("GOOGLE_AI_API_KEYS_5"),
+            "the misspelt name is not named in:\n{text}"
+        );
     }
 
     #[test]

@@ -40,7 +40,11 @@ pub struct Layers {
 impl Layers {
     /// Reads `keypool.toml` (the one named, else the one here if there is one) and the environment.
     pub fn read(config_file: Option<&Path>, flags: BTreeMap<String, String>) -> Self {
-        let mut layers = Self { environment: process_environment(), flags, ..Self::default() };
+        let mut layers = Self {
+            environment: process_environment(),
+            flags,
+            ..Self::default()
+        };
         match config_file {
             Some(path) => layers.read_file(path, true),
             None => layers.read_file(Path::new("keypool.toml"), false),
@@ -53,7 +57,8 @@ impl Layers {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return,
             Err(error) => {
-                self.mistakes.push(format!("{}: cannot be read ({})", path.display(), error.kind()));
+                self.mistakes
+                    .push(format!("{}: cannot be read ({})", path.display(), error.kind()));
                 return;
             }
         };
@@ -71,7 +76,10 @@ impl Layers {
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(flag) => flag.to_string(),
                 toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-                    self.mistakes.push(format!("{name} in {}: must be a text, a whole number or true/false", path.display()));
+                    self.mistakes.push(format!(
+                        "{name} in {}: must be a text, a whole number or true/false",
+                        path.display()
+                    ));
                     continue;
                 }
             };
@@ -88,7 +96,11 @@ impl Layers {
     }
 
     fn find_given(&self, name: &str) -> Option<(String, Source)> {
-        let given = [(&self.flags, Source::Flag), (&self.environment, Source::Environment), (&self.file, Source::File)];
+        let given = [
+            (&self.flags, Source::Flag),
+            (&self.environment, Source::Environment),
+            (&self.file, Source::File),
+        ];
         let file_name = format!("{name}_FILE");
         for (layer, source) in given {
             if let Some(value) = layer.get(name).filter(|value| !value.trim().is_empty()) {
@@ -104,7 +116,9 @@ impl Layers {
 
     /// Every name given anywhere, without `_FILE`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        [&self.file, &self.environment, &self.flags].into_iter().flat_map(|layer| layer.keys().map(String::as_str))
+        [&self.file, &self.environment, &self.flags]
+            .into_iter()
+            .flat_map(|layer| layer.keys().map(String::as_str))
     }
 
     /// Numbers n of the `GOOGLE_AI_API_KEY_n` given, ascending.
@@ -122,5 +136,7 @@ impl Layers {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn process_environment() -> BTreeMap<String, String> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }

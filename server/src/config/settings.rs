@@ -12,15 +12,33 @@ pub struct Setting {
 }
 
 const fn plain(name: &'static str, default: Option<&'static str>, meaning: &'static str) -> Setting {
-    Setting { name, default, secret: false, later: false, meaning }
+    Setting {
+        name,
+        default,
+        secret: false,
+        later: false,
+        meaning,
+    }
 }
 
 const fn secret(name: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, default: None, secret: true, later: false, meaning }
+    Setting {
+        name,
+        default: None,
+        secret: true,
+        later: false,
+        meaning,
+    }
 }
 
 const fn later(name: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, default: None, secret: true, later: true, meaning }
+    Setting {
+        name,
+        default: None,
+        secret: true,
+        later: true,
+        meaning,
+    }
 }
 
 /// Numbered provider keys: any number, gaps allowed.
@@ -29,18 +47,52 @@ pub(super) const KEY_PREFIX: &str = "GOOGLE_AI_API_KEY_";
 pub const SETTINGS: &[Setting] = &[
     plain("HOST", Some("127.0.0.1"), "address to listen on"),
     plain("PORT", Some("5000"), "port to listen on; 0 takes a free one"),
-    plain("DATA_DIR", Some("./data"), "folder of the SQLite file and of generated secrets"),
+    plain(
+        "DATA_DIR",
+        Some("./data"),
+        "folder of the SQLite file and of generated secrets",
+    ),
     plain("SITE_DIR", Some("target/site"), "folder of the built browser half"),
-    secret("JWT_SECRET", "signs access tokens; at least 32 characters; generated once when absent"),
-    secret("KEYPOOL_MASTER_KEY", "32 bytes in base64, encrypts provider keys at rest; generated once when absent"),
-    plain("GOOGLE_AI_BASE_URL", Some("https://generativelanguage.googleapis.com"), "where Gemini requests go"),
-    plain("GEMINI_MODEL", Some("gemini-2.5-flash"), "model for text when a request names none"),
-    plain("GEMINI_VISION_MODEL", Some("gemini-2.5-flash"), "model for images when a request names none"),
+    secret(
+        "JWT_SECRET",
+        "signs access tokens; at least 32 characters; generated once when absent",
+    ),
+    secret(
+        "KEYPOOL_MASTER_KEY",
+        "32 bytes in base64, encrypts provider keys at rest; generated once when absent",
+    ),
+    plain(
+        "GOOGLE_AI_BASE_URL",
+        Some("https://generativelanguage.googleapis.com"),
+        "where Gemini requests go",
+    ),
+    plain(
+        "GEMINI_MODEL",
+        Some("gemini-2.5-flash"),
+        "model for text when a request names none",
+    ),
+    plain(
+        "GEMINI_VISION_MODEL",
+        Some("gemini-2.5-flash"),
+        "model for images when a request names none",
+    ),
     plain("KEYPOOL_ADMIN_EMAIL", None, "first admin, created if there is none"),
     secret("KEYPOOL_ADMIN_PASSWORD", "the first admin's password"),
-    plain("KEYPOOL_REGISTRATION", Some("open"), "open or closed: whether people may create accounts themselves"),
-    plain("KEYPOOL_STRATEGY", Some("headroom"), "headroom or sticky: how the next key is chosen"),
-    plain("LOG_LEVEL", Some("info"), "error, warn, info, debug or trace, or a filter such as keypool=debug"),
+    plain(
+        "KEYPOOL_REGISTRATION",
+        Some("open"),
+        "open or closed: whether people may create accounts themselves",
+    ),
+    plain(
+        "KEYPOOL_STRATEGY",
+        Some("headroom"),
+        "headroom or sticky: how the next key is chosen",
+    ),
+    plain(
+        "LOG_LEVEL",
+        Some("info"),
+        "error, warn, info, debug or trace, or a filter such as keypool=debug",
+    ),
     plain("LOG_FORMAT", None, "pretty or json; pretty on a terminal when absent"),
     plain("ENABLE_ANALYTICS", Some("true"), "true or false: record usage events"),
     plain("NODE_ENV", None, "production turns on the checks of production"),

@@ -31,18 +31,28 @@ pub(super) async fn list_keys(State(state): State<AppState>) -> Success<Vec<Pool
 pub(super) async fn add_key(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Answer<Response> {
     let new: NewKey = body::json(&headers, body).await?;
     let number = state.keys.add(new).await?;
-    let added = keys::list(&state.keys.keyring, state.status.read()).into_iter().find(|key| key.status.key_number == number);
+    let added = keys::list(&state.keys.keyring, state.status.read())
+        .into_iter()
+        .find(|key| key.status.key_number == number);
     Ok((StatusCode::CREATED, Success(added)).into_response())
 }
 
-pub(super) async fn reset_quota(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Answer<Success<ServiceStatus>> {
+pub(super) async fn reset_quota(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Success<ServiceStatus>> {
     let ResetQuota { key_number } = body::optional_json(&headers, body).await?;
     state.keys.reset_quota(key_number)?;
     state.analysis.pool.settled().await;
     Ok(Success(state.status.read()))
 }
 
-pub(super) async fn switch(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Answer<Success<ServiceStatus>> {
+pub(super) async fn switch(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Success<ServiceStatus>> {
     let Switch { key_number } = body::json(&headers, body).await?;
     state.keys.switch(key_number)?;
     Ok(Success(state.status.read()))

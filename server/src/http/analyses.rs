@@ -26,9 +26,13 @@ pub(super) async fn list(
     let limit = match query.limit.as_deref().map(str::parse) {
         None => history::PAGE_SIZE,
         Some(Ok(limit)) if (1..=history::PAGE_SIZE_MAX).contains(&limit) => limit,
-        Some(_) => return Err(AppError::new(ErrorCode::BadRequest, "limit must be a whole number from 1 to 100.").into()),
+        Some(_) => {
+            return Err(AppError::new(ErrorCode::BadRequest, "limit must be a whole number from 1 to 100.").into());
+        }
     };
-    Ok(Success(history::page(state.store.as_ref(), &signed_in.user.id, query.cursor.as_deref(), limit).await?))
+    Ok(Success(
+        history::page(state.store.as_ref(), &signed_in.user.id, query.cursor.as_deref(), limit).await?,
+    ))
 }
 
 pub(super) async fn load(
@@ -36,10 +40,16 @@ pub(super) async fn load(
     Extension(signed_in): Extension<SignedIn>,
     Path(id): Path<String>,
 ) -> Answer<Success<Analysis>> {
-    Ok(Success(history::load(state.store.as_ref(), &signed_in.user.id, &id).await?))
+    Ok(Success(
+        history::load(state.store.as_ref(), &signed_in.user.id, &id).await?,
+    ))
 }
 
-pub(super) async fn delete(State(state): State<AppState>, Extension(signed_in): Extension<SignedIn>, Path(id): Path<String>) -> Answer<Success<()>> {
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    Extension(signed_in): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Answer<Success<()>> {
     history::delete(state.store.as_ref(), &signed_in.user.id, &id).await?;
     Ok(Success(()))
 }

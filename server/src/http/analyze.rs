@@ -13,9 +13,9 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt};
 use std::sync::Arc;
 
+use super::AppState;
 use super::answer::{Answer, Success};
 use super::guard::SignedIn;
-use super::AppState;
 use super::layers::{RequestId, failure_body};
 use crate::analysis::{self, Caller};
 use crate::provider::Mode;
@@ -31,7 +31,9 @@ pub(super) async fn whole(
 ) -> Answer<Success<AnalysisResult>> {
     let request = upload::read(&headers, body).await?;
     let caller = caller(&signed_in, request_id, &headers);
-    Ok(Success(analysis::run_whole(Arc::clone(&state.analysis), request, caller).await?))
+    Ok(Success(
+        analysis::run_whole(Arc::clone(&state.analysis), request, caller).await?,
+    ))
 }
 
 pub(super) async fn streamed(
@@ -65,5 +67,8 @@ fn to_sse(event: &StreamEvent) -> Event {
         StreamEvent::Done(result) => ("done", serde_json::to_value(result)),
         StreamEvent::Error(error) => ("error", Ok(failure_body(error))),
     };
-    Event::default().event(name).data(data.unwrap_or_else(|_| failure_body(&app::error::AppError::internal())).to_string())
+    Event::default().event(name).data(
+        data.unwrap_or_else(|_| failure_body(&app::error::AppError::internal()))
+            .to_string(),
+    )
 }

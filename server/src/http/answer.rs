@@ -19,7 +19,11 @@ struct Envelope<T> {
 
 impl<T: Serialize> IntoResponse for Success<T> {
     fn into_response(self) -> Response {
-        Json(Envelope { success: true, data: self.0 }).into_response()
+        Json(Envelope {
+            success: true,
+            data: self.0,
+        })
+        .into_response()
     }
 }
 

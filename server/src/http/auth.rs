@@ -53,11 +53,18 @@ pub(super) async fn login(
 
 pub(super) async fn refresh(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Answer<Success<Tokens>> {
     let Refresh { refresh_token } = body::json(&headers, body).await?;
-    Ok(Success(state.accounts.refresh(&refresh_token, state.clock.now()).await?))
+    Ok(Success(
+        state.accounts.refresh(&refresh_token, state.clock.now()).await?,
+    ))
 }
 
 /// Ends the browser's session and, when a refresh token is given, all that came from its sign-in.
-pub(super) async fn logout(State(state): State<AppState>, session: Session, headers: HeaderMap, body: Body) -> Answer<Success<()>> {
+pub(super) async fn logout(
+    State(state): State<AppState>,
+    session: Session,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Success<()>> {
     let Logout { refresh_token } = body::optional_json(&headers, body).await?;
     if let Some(token) = refresh_token {
         state.accounts.revoke(&token).await?;
@@ -74,11 +81,19 @@ pub(super) fn check_registration_open(state: &AppState) -> Result<(), AppError> 
     if state.registration_open {
         return Ok(());
     }
-    Err(AppError::new(ErrorCode::Forbidden, "Registration is closed here. Ask an admin for an account."))
+    Err(AppError::new(
+        ErrorCode::Forbidden,
+        "Registration is closed here. Ask an admin for an account.",
+    ))
 }
 
 /// Checks the password and starts a session under a new id, so that an id known from before is worth nothing.
-pub(super) async fn sign_in(state: &AppState, session: &Session, credentials: Credentials, from: IpAddr) -> Result<User, AppError> {
+pub(super) async fn sign_in(
+    state: &AppState,
+    session: &Session,
+    credentials: Credentials,
+    from: IpAddr,
+) -> Result<User, AppError> {
     let user = state.accounts.sign_in(credentials, from, state.clock.now()).await?;
     start_session(session, &user).await?;
     Ok(user)
@@ -86,7 +101,10 @@ pub(super) async fn sign_in(state: &AppState, session: &Session, credentials: Cr
 
 pub(super) async fn start_session(session: &Session, user: &User) -> Result<(), AppError> {
     session.cycle_id().await.map_err(session_failed)?;
-    session.insert(sessions::USER_ID, &user.id).await.map_err(session_failed)
+    session
+        .insert(sessions::USER_ID, &user.id)
+        .await
+        .map_err(session_failed)
 }
 
 pub(super) async fn sign_out(session: &Session) -> Result<(), AppError> {
@@ -95,5 +113,8 @@ pub(super) async fn sign_out(session: &Session) -> Result<(), AppError> {
 
 fn session_failed(error: tower_sessions::session::Error) -> AppError {
     warn!(%error, "a session could not be stored");
-    AppError::new(ErrorCode::NoCapacity, "The sign-in could not be stored. Please try again shortly.")
+    AppError::new(
+        ErrorCode::NoCapacity,
+        "The sign-in could not be stored. Please try again shortly.",
+    )
 }

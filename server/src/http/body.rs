@@ -27,7 +27,10 @@ pub(super) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, AppError
         let chunk = chunk.map_err(|_| AppError::new(ErrorCode::BadRequest, "The body broke off before its end."))?;
         if bytes.len() + chunk.len() > bytes_max {
             drain(&mut stream).await;
-            let message = format!("The body is too large: at most {} MB are taken here.", bytes_max / 1024 / 1024);
+            let message = format!(
+                "The body is too large: at most {} MB are taken here.",
+                bytes_max / 1024 / 1024
+            );
             return Err(AppError::new(ErrorCode::PayloadTooLarge, message));
         }
         bytes.extend_from_slice(&chunk);
@@ -55,31 +58,55 @@ async fn drain(stream: &mut axum::body::BodyDataStream) {
 /// `UNSUPPORTED_MEDIA_TYPE` for another type; `BAD_REQUEST` with the place of the mistake; as [`read`].
 pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, AppError> {
     if !is_type(headers, "application/json") {
-        return Err(AppError::new(ErrorCode::UnsupportedMediaType, "Send the body as JSON, with Content-Type: application/json."));
+        return Err(AppError::new(
+            ErrorCode::UnsupportedMediaType,
+            "Send the body as JSON, with Content-Type: application/json.",
+        ));
     }
     from_json(&read(body, BODY_BYTES_MAX).await?)
 }
 
 /// As [`json`], where no body at all means the defaults.
-pub(super) async fn optional_json<T: DeserializeOwned + Default>(headers: &HeaderMap, body: Body) -> Result<T, AppError> {
+pub(super) async fn optional_json<T: DeserializeOwned + Default>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, AppError> {
     let bytes = read(body, BODY_BYTES_MAX).await?;
-    if bytes.is_empty() { Ok(T::default()) } else if is_type(headers, "application/json") { from_json(&bytes) } else {
-        Err(AppError::new(ErrorCode::UnsupportedMediaType, "Send the body as JSON, with Content-Type: application/json."))
+    if bytes.is_empty() {
+        Ok(T::default())
+    } else if is_type(headers, "application/json") {
+        from_json(&bytes)
+    } else {
+        Err(AppError::new(
+            ErrorCode::UnsupportedMediaType,
+            "Send the body as JSON, with Content-Type: application/json.",
+        ))
     }
 }
 
 /// A form of our pages.
 pub(super) async fn form<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, AppError> {
     if !is_type(headers, "application/x-www-form-urlencoded") {
-        return Err(AppError::new(ErrorCode::UnsupportedMediaType, "Send the form as application/x-www-form-urlencoded."));
+        return Err(AppError::new(
+            ErrorCode::UnsupportedMediaType,
+            "Send the form as application/x-www-form-urlencoded.",
+        ));
     }
     let bytes = read(body, BODY_BYTES_MAX).await?;
     serde_urlencoded::from_bytes(&bytes).map_err(|_| AppError::new(ErrorCode::BadRequest, "The form is not complete."))
 }
 
 pub(super) fn is_type(headers: &HeaderMap, essence: &str) -> bool {
-    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(essence)
+    let given = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    given
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case(essence)
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AppError> {
@@ -94,6 +121,9 @@ pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AppError
         } else {
             "it is not valid JSON".to_owned()
         };
-        AppError::new(ErrorCode::BadRequest, format!("The body cannot be read: {what} ({place})."))
+        AppError::new(
+            ErrorCode::BadRequest,
+            format!("The body cannot be read: {what} ({place})."),
+        )
     })
 }

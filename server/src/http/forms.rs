@@ -29,10 +29,18 @@ pub(super) struct SignInForm {
     next: String,
 }
 
-pub(super) async fn sign_in(State(state): State<AppState>, ConnectInfo(peer): ConnectInfo<SocketAddr>, session: Session, request: Request) -> Answer<Response> {
+pub(super) async fn sign_in(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    session: Session,
+    request: Request,
+) -> Answer<Response> {
     let (asked, form) = read::<SignInForm>(request).await?;
     let kept = kept([("email", &form.email), ("next", &form.next)]);
-    let credentials = Credentials { email: form.email, password: form.password };
+    let credentials = Credentials {
+        email: form.email,
+        password: form.password,
+    };
     match auth::sign_in(&state, &session, credentials, peer.ip()).await {
         Ok(_) => Ok(see_other(&local(&form.next))),
         Err(error) => Ok(pages::refused(&state, asked, error, kept).await),
@@ -52,7 +60,11 @@ pub(super) async fn register(State(state): State<AppState>, session: Session, re
     auth::check_registration_open(&state)?;
     let (asked, form) = read::<RegisterForm>(request).await?;
     let kept = kept([("name", &form.name), ("email", &form.email), ("next", &form.next)]);
-    let registration = Registration { email: form.email, password: form.password, name: form.name };
+    let registration = Registration {
+        email: form.email,
+        password: form.password,
+        name: form.name,
+    };
     match state.accounts.register(registration, state.clock.now()).await {
         Ok(user) => {
             auth::start_session(&session, &user).await?;
@@ -76,14 +88,30 @@ pub(super) struct SetUpForm {
 }
 
 /// The first admin, by the link that the server printed.
-pub(super) async fn set_up_admin(State(state): State<AppState>, session: Session, request: Request) -> Answer<Response> {
+pub(super) async fn set_up_admin(
+    State(state): State<AppState>,
+    session: Session,
+    request: Request,
+) -> Answer<Response> {
     let (asked, form) = read::<SetUpForm>(request).await?;
     let kept = kept([("token", &form.token), ("name", &form.name), ("email", &form.email)]);
-    let registration = Registration { email: form.email, password: form.password, name: form.name };
-    match state.accounts.set_up(&form.token, registration, state.clock.now()).await {
+    let registration = Registration {
+        email: form.email,
+        password: form.password,
+        name: form.name,
+    };
+    match state
+        .accounts
+        .set_up(&form.token, registration, state.clock.now())
+        .await
+    {
         Ok(user) => {
             auth::start_session(&session, &user).await?;
-            Ok(see_other(if state.keys.keyring.is_empty() { "/set-up/key" } else { "/" }))
+            Ok(see_other(if state.keys.keyring.is_empty() {
+                "/set-up/key"
+            } else {
+                "/"
+            }))
         }
         Err(error) => Ok(pages::refused(&state, asked, error, kept).await),
     }
@@ -99,8 +127,16 @@ pub(super) struct KeyForm {
 pub(super) async fn set_up_key(State(state): State<AppState>, request: Request) -> Answer<Response> {
     let (asked, form) = read::<KeyForm>(request).await?;
     let kept = kept([("label", &form.label)]);
-    match state.keys.add(NewKey { key: form.key, label: Some(form.label) }).await {
-        Ok(_) => Ok(see_other("/")),
+    match state
+        .keys
+        .add(NewKey {
+            key: form.key,
+            label: Some(form.label),
+        })
+        .await
+    {
+        // The same page shows the last step: a first call to copy.
+        Ok(_) => Ok(see_other("/set-up/key")),
         Err(error) => Ok(pages::refused(&state, asked, error, kept).await),
     }
 }
@@ -115,7 +151,10 @@ pub(super) struct ThemeForm {
 pub(super) async fn theme(State(state): State<AppState>, request: Request) -> Answer<Response> {
     let (_, form) = read::<ThemeForm>(request).await?;
     let secure = if state.secure_cookies { "; Secure" } else { "" };
-    let cookie = format!("theme={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly{secure}", Theme::parse(&form.theme).as_str());
+    let cookie = format!(
+        "theme={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly{secure}",
+        Theme::parse(&form.theme).as_str()
+    );
     let mut response = see_other(&local(&form.next));
     if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, value);
@@ -149,7 +188,11 @@ pub(super) async fn analyze(
     }
 }
 
-pub(super) async fn delete_analysis(State(state): State<AppState>, Extension(signed_in): Extension<SignedIn>, Path(id): Path<String>) -> Answer<Response> {
+pub(super) async fn delete_analysis(
+    State(state): State<AppState>,
+    Extension(signed_in): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Answer<Response> {
     history::delete(state.store.as_ref(), &signed_in.user.id, &id).await?;
     Ok(see_other("/history"))
 }
@@ -162,7 +205,10 @@ async fn read<T: serde::de::DeserializeOwned>(request: Request) -> Result<(Asked
 }
 
 fn kept<'a>(fields: impl IntoIterator<Item = (&'a str, &'a String)>) -> BTreeMap<String, String> {
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect()
 }
 
 fn kept_of(request: &AnalyzeRequest) -> BTreeMap<String, String> {
@@ -171,10 +217,19 @@ fn kept_of(request: &AnalyzeRequest) -> BTreeMap<String, String> {
         ("prompt", request.prompt.clone()),
         ("model", request.model.clone().unwrap_or_default()),
         ("system", request.system.clone().unwrap_or_default()),
-        ("temperature", number(request.temperature.map(|value| value.to_string()))),
-        ("maxOutputTokens", number(request.max_output_tokens.map(|value| value.to_string()))),
+        (
+            "temperature",
+            number(request.temperature.map(|value| value.to_string())),
+        ),
+        (
+            "maxOutputTokens",
+            number(request.max_output_tokens.map(|value| value.to_string())),
+        ),
     ];
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn see_other(path: &str) -> Response {
@@ -183,7 +238,10 @@ fn see_other(path: &str) -> Response {
 
 /// A path of ours, or the start page: a form must not send anybody to another site.
 fn local(next: &str) -> String {
-    let ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']) && !next.starts_with("/api/");
+    let ours = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains(['\\', '\r', '\n'])
+        && !next.starts_with("/api/");
     if ours { next.to_owned() } else { "/".to_owned() }
 }
 

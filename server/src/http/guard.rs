@@ -44,7 +44,12 @@ pub(super) struct SignedIn {
 #[derive(Clone, Debug)]
 pub(super) struct MaybeSignedIn(pub Option<SignedIn>);
 
-pub(super) async fn require(State((state, policy)): State<(AppState, Policy)>, session: Session, mut request: Request, next: Next) -> Response {
+pub(super) async fn require(
+    State((state, policy)): State<(AppState, Policy)>,
+    session: Session,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let signed_in = match identify(&state, request.headers(), &session).await {
         Ok(signed_in) => signed_in,
         // A stale token does not keep anybody from a route that is open to all.
@@ -55,7 +60,10 @@ pub(super) async fn require(State((state, policy)): State<(AppState, Policy)>, s
         (None, _) => {}
         (Some(least), Some(signed_in)) if signed_in.user.role >= least => {}
         (Some(_), Some(_)) => {
-            let error = AppError::new(ErrorCode::Forbidden, "Your account may not do this. Ask an admin for the right.");
+            let error = AppError::new(
+                ErrorCode::Forbidden,
+                "Your account may not do this. Ask an admin for the right.",
+            );
             return Failed(error).into_response();
         }
         (Some(_), None) if wants_page(&request) => return to_sign_in(&request),
@@ -71,7 +79,11 @@ pub(super) async fn require(State((state, policy)): State<(AppState, Policy)>, s
 /// A bearer token, or else the browser's session. The account is read each time: a role taken away is gone at once.
 async fn identify(state: &AppState, headers: &HeaderMap, session: &Session) -> Result<Option<SignedIn>, AppError> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let token = value.to_str().ok().and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let (_, token) = token.ok_or_else(unauthenticated)?;
         let claims = state.accounts.verify(token.trim(), state.clock.now())?;
         let user = state.accounts.user(&claims.sub).await?.ok_or_else(unauthenticated)?;
@@ -79,14 +91,24 @@ async fn identify(state: &AppState, headers: &HeaderMap, session: &Session) -> R
     }
     let user_id: Option<String> = session.get(sessions::USER_ID).await.map_err(|error| {
         tracing::warn!(%error, "a session could not be read");
-        AppError::new(ErrorCode::NoCapacity, "The sign-in cannot be checked right now. Please try again shortly.")
+        AppError::new(
+            ErrorCode::NoCapacity,
+            "The sign-in cannot be checked right now. Please try again shortly.",
+        )
     })?;
     let Some(user_id) = user_id else { return Ok(None) };
-    Ok(state.accounts.user(&user_id).await?.map(|user| SignedIn { user, surface: "web" }))
+    Ok(state
+        .accounts
+        .user(&user_id)
+        .await?
+        .map(|user| SignedIn { user, surface: "web" }))
 }
 
 pub(super) fn unauthenticated() -> AppError {
-    AppError::new(ErrorCode::Unauthenticated, "Sign in first, or send a valid token as `Authorization: Bearer …`.")
+    AppError::new(
+        ErrorCode::Unauthenticated,
+        "Sign in first, or send a valid token as `Authorization: Bearer …`.",
+    )
 }
 
 /// Pages and their forms are asked for by people; everything under `/api` by programs.
@@ -97,8 +119,14 @@ pub(super) fn wants_page(request: &Request) -> bool {
 
 fn to_sign_in(request: &Request) -> Response {
     // A form that was sent cannot be sent again after signing in: come back to its page.
-    let path = if request.method() == Method::GET { request.uri().path_and_query().map_or("/", |path| path.as_str()) } else { "/" };
-    let next: String = reqwest::Url::parse_with_params("http://localhost/sign-in", [("next", path)])
-        .map_or_else(|_| "/sign-in".to_owned(), |url| format!("/sign-in?{}", url.query().unwrap_or_default()));
+    let path = if request.method() == Method::GET {
+        request.uri().path_and_query().map_or("/", |path| path.as_str())
+    } else {
+        "/"
+    };
+    let next: String = reqwest::Url::parse_with_params("http://localhost/sign-in", [("next", path)]).map_or_else(
+        |_| "/sign-in".to_owned(),
+        |url| format!("/sign-in?{}", url.query().unwrap_or_default()),
+    );
     Redirect::to(&next).into_response()
 }

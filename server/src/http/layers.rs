@@ -1,7 +1,7 @@
 //! The layers around every route.
 
 use std::any::Any;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use app::error::{AppError, ErrorCode};
 use axum::Json;
@@ -30,7 +30,11 @@ pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
     let id = uuid::Uuid::now_v7().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
     // The path only: a query may hold a token.
-    let (method, path, started) = (request.method().clone(), request.uri().path().to_owned(), Instant::now());
+    let (method, path, started) = (
+        request.method().clone(),
+        request.uri().path().to_owned(),
+        Instant::now(),
+    );
     let mut response = next.run(request).await;
     let (status, ms) = (response.status().as_u16(), started.elapsed().as_millis());
     if response.status().is_server_error() {
@@ -59,7 +63,10 @@ pub(super) async fn security_headers(request: Request, next: Next) -> Response {
     }
     let defaults = [
         (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
     ];
     for (name, value) in defaults {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -72,28 +79,47 @@ pub(super) async fn cache_files(request: Request, next: Next) -> Response {
     let hashed = request.uri().path().starts_with("/pkg-");
     let mut response = next.run(request).await;
     if response.status().is_success() {
-        let value = if hashed { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
+        let value = if hashed {
+            "public, max-age=31536000, immutable"
+        } else {
+            "public, max-age=3600"
+        };
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
     }
     response
 }
 
 /// Gives a failure its body: a page for people, problem+json for those who ask for it, else the envelope.
 pub(super) async fn render_errors(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(|id| id.0.clone())
+        .unwrap_or_default();
     let page = guard::wants_page(&request);
     let problem = accepts_problem(request.headers());
     let for_page = page.then(|| pages::Asked::of(&request));
     let mut response = next.run(request).await;
-    let Some(Failed(mut error)) = response.extensions_mut().remove::<Failed>() else { return response };
+    let Some(Failed(mut error)) = response.extensions_mut().remove::<Failed>() else {
+        return response;
+    };
     error.request_id = Some(request_id);
     let mut rendered = match for_page {
         Some(asked) => pages::error(&state, asked, &error),
-        None if problem => (status(error.code), [(header::CONTENT_TYPE, "application/problem+json")], problem_body(&error).to_string()).into_response(),
+        None if problem => (
+            status(error.code),
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            problem_body(&error).to_string(),
+        )
+            .into_response(),
         None => (status(error.code), Json(failure_body(&error))).into_response(),
     };
     if let Some(seconds) = error.retry_after_seconds {
-        rendered.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        rendered
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     // What inner layers set, such as a cookie or the methods allowed.
     for (name, value) in response.headers() {
@@ -130,17 +156,29 @@ fn problem_body(error: &AppError) -> Value {
 }
 
 fn accepts_problem(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|accept| accept.contains("application/problem+json"))
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|accept| accept.contains("application/problem+json"))
 }
 
 pub(super) async fn method_not_allowed() -> Failed {
-    Failed(AppError::new(ErrorCode::MethodNotAllowed, "This address does not take this method. The header Allow lists those it takes."))
+    Failed(AppError::new(
+        ErrorCode::MethodNotAllowed,
+        "This address does not take this method. The header Allow lists those it takes.",
+    ))
 }
 
 /// Refuses what another site's page sends with this browser's cookie.
 pub(super) fn csrf() -> CsrfLayer<fn(ProtectionError) -> Response> {
-    let refused: fn(ProtectionError) -> Response =
-        |_| Failed(AppError::new(ErrorCode::Forbidden, "This request came from another site and is refused.")).into_response();
+    let refused: fn(ProtectionError) -> Response = |_| {
+        Failed(AppError::new(
+            ErrorCode::Forbidden,
+            "This request came from another site and is refused.",
+        ))
+        .into_response()
+    };
     CsrfLayer::new().with_rejection_response(refused)
 }
 

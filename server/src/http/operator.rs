@@ -18,7 +18,12 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Response {
     let stopping = state.stop.is_cancelled();
     let store = state.store.ready().await;
     let ready = store.is_ok() && !stopping;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "status": if ready { "ready" } else { "not ready" }, "store": store.is_ok(), "stopping": stopping });
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let body =
+        json!({ "status": if ready { "ready" } else { "not ready" }, "store": store.is_ok(), "stopping": stopping });
     (status, Json(body)).into_response()
 }

@@ -21,7 +21,10 @@ use super::{AppState, Policy, Site};
 
 /// The pages of the app's route table, each with its policy.
 pub(super) fn routes() -> Vec<(Policy, String, MethodRouter<AppState>)> {
-    leptos_axum::generate_route_list(app::App).into_iter().map(|route| (policy(route.path()), route.path().to_owned(), get(page))).collect()
+    leptos_axum::generate_route_list(app::App)
+        .into_iter()
+        .map(|route| (policy(route.path()), route.path().to_owned(), get(page)))
+        .collect()
 }
 
 /// A page that is not named here is for people who are signed in.
@@ -35,7 +38,10 @@ fn policy(path: &str) -> Policy {
 
 /// Style, script, icons. Compressed once at build, served as they are.
 pub(super) fn files(site: &Site) -> ServeDir {
-    ServeDir::new(&site.root).precompressed_br().precompressed_gzip().append_index_html_on_directories(false)
+    ServeDir::new(&site.root)
+        .precompressed_br()
+        .precompressed_gzip()
+        .append_index_html_on_directories(false)
 }
 
 /// What is asked for, without its body.
@@ -64,7 +70,12 @@ async fn page(State(state): State<AppState>, request: Request) -> Response {
 }
 
 /// The page that a form stands on, once more, with what was typed and what was wrong.
-pub(super) async fn refused(state: &AppState, asked: Asked, error: AppError, kept: BTreeMap<String, String>) -> Response {
+pub(super) async fn refused(
+    state: &AppState,
+    asked: Asked,
+    error: AppError,
+    kept: BTreeMap<String, String>,
+) -> Response {
     let code = status(error.code);
     let mut response = render(state, asked, Some(RefusedForm { error, kept })).await;
     *response.status_mut() = code;
@@ -83,9 +94,18 @@ pub(super) async fn not_found(State(state): State<AppState>, request: Request) -
 
 /// A page that says what went wrong, for people.
 pub(super) fn error(state: &AppState, asked: Asked, error: &AppError) -> Response {
-    let page = app::pages::error_document(&state.site.options, context(state, asked, None), error.code.http_status());
+    let page = app::pages::error_document(
+        &state.site.options,
+        context(state, asked, None),
+        error.code.http_status(),
+    );
     let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    (status(error.code), [(header::CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response()
+    (
+        status(error.code),
+        [(header::CONTENT_SECURITY_POLICY, policy)],
+        Html(page),
+    )
+        .into_response()
 }
 
 async fn render(state: &AppState, asked: Asked, refused: Option<RefusedForm>) -> Response {
@@ -104,7 +124,8 @@ async fn render(state: &AppState, asked: Asked, refused: Option<RefusedForm>) ->
             set_policy();
         }
     };
-    let mut response = leptos_axum::render_app_async_with_context(provide, move || app::shell(options.clone()))(request).await;
+    let mut response =
+        leptos_axum::render_app_async_with_context(provide, move || app::shell(options.clone()))(request).await;
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::from_u16(page_status.get()).unwrap_or(StatusCode::OK);
     }
@@ -115,7 +136,10 @@ fn context(state: &AppState, asked: Asked, refused: Option<RefusedForm>) -> Page
     PageContext {
         user: asked.user.map(|signed_in| signed_in.user),
         theme: theme(&asked.headers),
-        path: asked.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+        path: asked
+            .uri
+            .path_and_query()
+            .map_or_else(|| "/".to_owned(), ToString::to_string),
         request_id: asked.request_id,
         refused,
         demo: state.demo.clone(),
@@ -129,13 +153,21 @@ fn set_policy() {
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
          img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
-    if let (Some(options), Ok(value)) = (leptos::prelude::use_context::<leptos_axum::ResponseOptions>(), HeaderValue::from_str(&policy)) {
+    if let (Some(options), Ok(value)) = (
+        leptos::prelude::use_context::<leptos_axum::ResponseOptions>(),
+        HeaderValue::from_str(&policy),
+    ) {
         options.insert_header(header::CONTENT_SECURITY_POLICY, value);
     }
 }
 
 pub(super) fn theme(headers: &HeaderMap) -> Theme {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let value = cookies.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix("theme="));
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let value = cookies
+        .flat_map(|line| line.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix("theme="));
     value.map(Theme::parse).unwrap_or_default()
 }

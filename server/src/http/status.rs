@@ -37,7 +37,9 @@ pub(super) async fn stream(State(state): State<AppState>) -> Sse<impl Stream<Ite
             changes.mark_unchanged();
             let status = state.status.read();
             if is_news(shown.as_ref(), &status) {
-                let event = Event::default().event("status").data(serde_json::to_string(&status).unwrap_or_default());
+                let event = Event::default()
+                    .event("status")
+                    .data(serde_json::to_string(&status).unwrap_or_default());
                 return Some((Ok(event), (state, changes, Some(status))));
             }
             tokio::time::sleep(GATHER).await;

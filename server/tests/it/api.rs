@@ -9,12 +9,33 @@ use crate::support::{ADMIN, PASSWORD, Reply, Setup, key, spawn, spawn_app, text_
 async fn an_account_is_made_signed_in_and_told_who_it_is() {
     let app = spawn_app().await;
     let form = json!({ "email": "Ada@Example.org", "password": PASSWORD, "name": "Ada" });
-    let made = Reply::of(app.request(Method::POST, "/api/auth/register").json(&form).send().await.unwrap()).await;
+    let made = Reply::of(
+        app.request(Method::POST, "/api/auth/register")
+            .json(&form)
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
     assert_eq!((made.status, &made.body["success"]), (201, &json!(true)));
-    let again = Reply::of(app.request(Method::POST, "/api/auth/register").json(&form).send().await.unwrap()).await;
+    let again = Reply::of(
+        app.request(Method::POST, "/api/auth/register")
+            .json(&form)
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
     assert_eq!((again.status, again.text("/error").as_str()), (409, "CONFLICT"));
     let login = json!({ "email": "ada@example.org", "password": PASSWORD });
-    let signed_in = Reply::of(app.request(Method::POST, "/api/auth/login").json(&login).send().await.unwrap()).await;
+    let signed_in = Reply::of(
+        app.request(Method::POST, "/api/auth/login")
+            .json(&login)
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
     assert_eq!(signed_in.body["data"]["user"]["role"], "user");
     assert_eq!(signed_in.body["data"]["expiresIn"], 900);
     assert!(signed_in.headers["set-cookie"].to_str().unwrap().contains("HttpOnly"));
@@ -28,7 +49,14 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
     let mut answers = Vec::new();
     for email in [ADMIN, "nobody@example.org"] {
         let form = json!({ "email": email, "password": "not the password at all" });
-        let reply = Reply::of(app.request(Method::POST, "/api/auth/login").json(&form).send().await.unwrap()).await;
+        let reply = Reply::of(
+            app.request(Method::POST, "/api/auth/login")
+                .json(&form)
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await;
         assert_eq!(reply.status, 401);
         answers.push(reply.text("/message"));
     }
@@ -39,9 +67,24 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
 async fn refresh_tokens_rotate_and_a_used_one_ends_its_family() {
     let app = spawn_app().await;
     let login = json!({ "email": ADMIN, "password": PASSWORD });
-    let first = Reply::of(app.request(Method::POST, "/api/auth/login").json(&login).send().await.unwrap()).await.text("/data/refreshToken");
+    let first = Reply::of(
+        app.request(Method::POST, "/api/auth/login")
+            .json(&login)
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await
+    .text("/data/refreshToken");
     let refresh = async |token: &str| {
-        Reply::of(app.request(Method::POST, "/api/auth/refresh").json(&json!({ "refreshToken": token })).send().await.unwrap()).await
+        Reply::of(
+            app.request(Method::POST, "/api/auth/refresh")
+                .json(&json!({ "refreshToken": token }))
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
     };
     let second = refresh(&first).await.text("/data/refreshToken");
     assert_ne!(first, second);
@@ -53,18 +96,42 @@ async fn refresh_tokens_rotate_and_a_used_one_ends_its_family() {
 async fn the_browsers_cookie_opens_the_api_until_sign_out() {
     let app = spawn_app().await;
     let login = json!({ "email": ADMIN, "password": PASSWORD });
-    app.request(Method::POST, "/api/auth/login").json(&login).send().await.unwrap();
-    assert_eq!(app.request(Method::GET, "/api/auth/me").send().await.unwrap().status(), 200);
-    assert_eq!(app.request(Method::POST, "/api/auth/logout").send().await.unwrap().status(), 200);
-    assert_eq!(app.request(Method::GET, "/api/auth/me").send().await.unwrap().status(), 401);
+    app.request(Method::POST, "/api/auth/login")
+        .json(&login)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        app.request(Method::GET, "/api/auth/me").send().await.unwrap().status(),
+        200
+    );
+    assert_eq!(
+        app.request(Method::POST, "/api/auth/logout")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    assert_eq!(
+        app.request(Method::GET, "/api/auth/me").send().await.unwrap().status(),
+        401
+    );
 }
 
 #[tokio::test]
 async fn another_sites_page_cannot_use_the_cookie() {
     let app = spawn_app().await;
     let login = json!({ "email": ADMIN, "password": PASSWORD });
-    app.request(Method::POST, "/api/auth/login").json(&login).send().await.unwrap();
-    let request = app.request(Method::POST, "/api/ai-analysis/analyze").header("origin", "https://evil.example").json(&json!({ "prompt": "x" }));
+    app.request(Method::POST, "/api/auth/login")
+        .json(&login)
+        .send()
+        .await
+        .unwrap();
+    let request = app
+        .request(Method::POST, "/api/ai-analysis/analyze")
+        .header("origin", "https://evil.example")
+        .json(&json!({ "prompt": "x" }));
     assert_eq!(Reply::of(request.send().await.unwrap()).await.status, 403);
     assert!(app.sim.calls().is_empty());
 }
@@ -87,10 +154,24 @@ async fn every_route_of_the_api_asks_who_is_there() {
     for (method, path, as_user) in table {
         let url = format!("{}{path}", app.base);
         let without = Reply::of(nobody.request(method.clone(), &url).send().await.unwrap()).await;
-        assert_eq!((without.status, without.text("/error").as_str()), (401, "UNAUTHENTICATED"), "{method} {path} without credentials");
-        let forged = nobody.request(method.clone(), &url).bearer_auth(forge(&user)).send().await.unwrap();
+        assert_eq!(
+            (without.status, without.text("/error").as_str()),
+            (401, "UNAUTHENTICATED"),
+            "{method} {path} without credentials"
+        );
+        let forged = nobody
+            .request(method.clone(), &url)
+            .bearer_auth(forge(&user))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(forged.status(), 401, "{method} {path} with a forged token");
-        let with = nobody.request(method.clone(), &url).bearer_auth(&user).send().await.unwrap();
+        let with = nobody
+            .request(method.clone(), &url)
+            .bearer_auth(&user)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(with.status(), as_user, "{method} {path} as a user");
     }
 }
@@ -108,7 +189,15 @@ async fn an_access_token_ends_after_fifteen_minutes() {
     let token = app.user().await;
     app.clock.advance(std::time::Duration::from_secs(16 * 60));
     let nobody = reqwest::Client::builder().no_proxy().build().unwrap();
-    let reply = Reply::of(nobody.get(format!("{}/api/auth/me", app.base)).bearer_auth(token).send().await.unwrap()).await;
+    let reply = Reply::of(
+        nobody
+            .get(format!("{}/api/auth/me", app.base))
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
     assert_eq!((reply.status, reply.text("/error").as_str()), (401, "UNAUTHENTICATED"));
 }
 
@@ -119,9 +208,15 @@ async fn an_analysis_has_the_shape_of_the_contract_and_is_in_its_owners_history_
     let reply = app.analyze(&owner).await;
     let data = &reply.body["data"];
     assert_eq!(data["finishReason"], "STOP");
-    assert_eq!((&data["cached"], &data["degraded"], &data["warning"]), (&json!(false), &json!(false), &Value::Null));
+    assert_eq!(
+        (&data["cached"], &data["degraded"], &data["warning"]),
+        (&json!(false), &json!(false), &Value::Null)
+    );
     let usage = &data["usage"];
-    assert_eq!(usage["totalTokens"].as_u64().unwrap(), usage["promptTokens"].as_u64().unwrap() + usage["outputTokens"].as_u64().unwrap());
+    assert_eq!(
+        usage["totalTokens"].as_u64().unwrap(),
+        usage["promptTokens"].as_u64().unwrap() + usage["outputTokens"].as_u64().unwrap()
+    );
     assert_eq!(data["attempts"].as_array().unwrap().len(), 1);
     assert_eq!(reply.headers["x-request-id"].len(), 36);
 
@@ -142,18 +237,36 @@ async fn the_history_comes_in_pages_newest_first() {
     let token = app.user().await;
     for number in 0..5 {
         app.clock.advance(std::time::Duration::from_secs(1));
-        app.post("/api/ai-analysis/analyze", &token, &json!({ "prompt": format!("Prompt {number}") })).await;
+        app.post(
+            "/api/ai-analysis/analyze",
+            &token,
+            &json!({ "prompt": format!("Prompt {number}") }),
+        )
+        .await;
     }
     let mut titles = Vec::new();
     let mut path = "/api/ai-analysis/analyses?limit=2".to_owned();
     loop {
         let page = app.get(&path, &token).await;
-        titles.extend(page.body["data"]["items"].as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap().to_owned()));
-        let Some(cursor) = page.body["data"]["nextCursor"].as_str() else { break };
+        titles.extend(
+            page.body["data"]["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["title"].as_str().unwrap().to_owned()),
+        );
+        let Some(cursor) = page.body["data"]["nextCursor"].as_str() else {
+            break;
+        };
         path = format!("/api/ai-analysis/analyses?limit=2&cursor={cursor}");
     }
     assert_eq!(titles, ["Prompt 4", "Prompt 3", "Prompt 2", "Prompt 1", "Prompt 0"]);
-    assert_eq!(app.get("/api/ai-analysis/analyses?cursor=nonsense", &token).await.status, 400);
+    assert_eq!(
+        app.get("/api/ai-analysis/analyses?cursor=nonsense", &token)
+            .await
+            .status,
+        400
+    );
 }
 
 #[tokio::test]
@@ -179,16 +292,40 @@ async fn images_are_taken_as_json_and_as_a_form() {
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert!(reply.text("/data/text").contains("image/png"));
 
-    let part = reqwest::multipart::Part::bytes(png).file_name("dot.png").mime_str("image/png").unwrap();
-    let form = reqwest::multipart::Form::new().text("prompt", "What is this?").text("temperature", "0.5").part("images", part);
-    let sent = app.request(Method::POST, "/api/ai-analysis/analyze").bearer_auth(&token).multipart(form).send().await.unwrap();
+    let part = reqwest::multipart::Part::bytes(png)
+        .file_name("dot.png")
+        .mime_str("image/png")
+        .unwrap();
+    let form = reqwest::multipart::Form::new()
+        .text("prompt", "What is this?")
+        .text("temperature", "0.5")
+        .part("images", part);
+    let sent = app
+        .request(Method::POST, "/api/ai-analysis/analyze")
+        .bearer_auth(&token)
+        .multipart(form)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(sent.status(), 200);
     let calls = app.sim.calls();
-    let generated: Vec<_> = calls.iter().filter(|call| call.body.pointer("/contents").is_some()).collect();
+    let generated: Vec<_> = calls
+        .iter()
+        .filter(|call| call.body.pointer("/contents").is_some())
+        .collect();
     assert_eq!(generated.len(), 2);
     for call in generated {
-        assert_eq!(call.body.pointer("/contents/0/parts/1/inlineData/data").and_then(Value::as_str), Some(data.as_str()));
-        assert!(!call.path.contains("key"), "the key is in a header, not in {}", call.path);
+        assert_eq!(
+            call.body
+                .pointer("/contents/0/parts/1/inlineData/data")
+                .and_then(Value::as_str),
+            Some(data.as_str())
+        );
+        assert!(
+            !call.path.contains("key"),
+            "the key is in a header, not in {}",
+            call.path
+        );
     }
 }
 
@@ -201,7 +338,11 @@ fn tiny_png() -> Vec<u8> {
 
 #[tokio::test]
 async fn admins_list_test_reset_and_switch_keys_and_never_see_one() {
-    let app = spawn(Setup { environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())], ..Setup::default() }).await;
+    let app = spawn(Setup {
+        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+        ..Setup::default()
+    })
+    .await;
     let (admin, user) = (app.admin().await, app.user().await);
     let keys = app.get("/api/admin/keys", &admin).await;
     assert_eq!(keys.body["data"].as_array().unwrap().len(), 3);
@@ -214,41 +355,86 @@ async fn admins_list_test_reset_and_switch_keys_and_never_see_one() {
     let reset = app.post("/api/admin/keys/reset-quota", &admin, &json!({})).await;
     assert_eq!(reset.body["data"]["availableKeys"][0]["quotaExceeded"], false);
 
-    let switched = app.post("/api/admin/keys/switch", &admin, &json!({ "keyNumber": 3 })).await;
+    let switched = app
+        .post("/api/admin/keys/switch", &admin, &json!({ "keyNumber": 3 }))
+        .await;
     assert_eq!(switched.body["data"]["currentKeyIndex"], 2);
     app.analyze(&user).await;
     assert_eq!(app.calls(3), 1, "the next request goes to the key switched to");
-    assert_eq!(app.post("/api/admin/keys/switch", &admin, &json!({ "keyNumber": 9 })).await.status, 404);
+    assert_eq!(
+        app.post("/api/admin/keys/switch", &admin, &json!({ "keyNumber": 9 }))
+            .await
+            .status,
+        404
+    );
 
     let tests = app.post("/api/admin/keys/test-all", &admin, &json!({})).await;
-    let results: Vec<&str> = tests.body["data"].as_array().unwrap().iter().map(|test| test["status"].as_str().unwrap()).collect();
+    let results: Vec<&str> = tests.body["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|test| test["status"].as_str().unwrap())
+        .collect();
     assert_eq!(results, ["success", "success", "success"]);
 }
 
 #[tokio::test]
 async fn a_key_is_tested_before_it_is_kept() {
-    let app = spawn(Setup { keys: 0, ..Setup::default() }).await;
+    let app = spawn(Setup {
+        keys: 0,
+        ..Setup::default()
+    })
+    .await;
     let (admin, user) = (app.admin().await, app.user().await);
     let none = app.analyze(&user).await;
     assert_eq!((none.status, none.text("/error").as_str()), (503, "NO_KEYS"));
-    app.sim.always("AQ.a-leaked-key-0001", "*", simulator::Behaviour::fixture("key-leaked"));
-    let refused = app.post("/api/admin/keys", &admin, &json!({ "key": "AQ.a-leaked-key-0001" })).await;
+    app.sim
+        .always("AQ.a-leaked-key-0001", "*", simulator::Behaviour::fixture("key-leaked"));
+    let refused = app
+        .post("/api/admin/keys", &admin, &json!({ "key": "AQ.a-leaked-key-0001" }))
+        .await;
     assert_eq!((refused.status, refused.text("/field").as_str()), (400, "key"));
-    let added = app.post("/api/admin/keys", &admin, &json!({ "key": " AQ.a-good-key-00002\n", "label": "First" })).await;
-    assert_eq!((added.status, added.text("/data/label").as_str()), (201, "First"), "{}", added.body);
-    let twice = app.post("/api/admin/keys", &admin, &json!({ "key": "AQ.a-good-key-00002" })).await;
+    let added = app
+        .post(
+            "/api/admin/keys",
+            &admin,
+            &json!({ "key": " AQ.a-good-key-00002\n", "label": "First" }),
+        )
+        .await;
+    assert_eq!(
+        (added.status, added.text("/data/label").as_str()),
+        (201, "First"),
+        "{}",
+        added.body
+    );
+    let twice = app
+        .post("/api/admin/keys", &admin, &json!({ "key": "AQ.a-good-key-00002" }))
+        .await;
     assert_eq!(twice.status, 409);
     assert_eq!(app.analyze(&user).await.status, 200);
 }
 
 #[tokio::test]
 async fn the_status_is_followed_as_it_changes() {
-    let app = spawn(Setup { keys: 1, ..Setup::default() }).await;
+    let app = spawn(Setup {
+        keys: 1,
+        ..Setup::default()
+    })
+    .await;
     let token = app.user().await;
-    let mut stream = app.request(Method::GET, "/api/ai-analysis/service-status/stream").bearer_auth(&token).send().await.unwrap();
+    let mut stream = app
+        .request(Method::GET, "/api/ai-analysis/service-status/stream")
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let first = stream.chunk().await.unwrap().unwrap();
-    assert!(std::str::from_utf8(&first).unwrap().contains("\"level\":\"operational\""));
+    assert!(
+        std::str::from_utf8(&first)
+            .unwrap()
+            .contains("\"level\":\"operational\"")
+    );
     app.always(1, "day-quota-paid");
     app.analyze(&token).await;
     let mut seen = String::new();
@@ -261,26 +447,45 @@ async fn the_status_is_followed_as_it_changes() {
 async fn the_public_status_names_no_key() {
     let app = spawn_app().await;
     let reply = Reply::of(app.request(Method::GET, "/api/status.json").send().await.unwrap()).await;
-    assert_eq!((&reply.body["healthyKeys"], &reply.body["totalKeys"]), (&json!(3), &json!(3)));
+    assert_eq!(
+        (&reply.body["healthyKeys"], &reply.body["totalKeys"]),
+        (&json!(3), &json!(3))
+    );
     assert!(!reply.body.to_string().contains("keyNumber"));
 }
 
 #[tokio::test]
 async fn operators_ask_whether_it_lives_and_whether_it_is_ready() {
-    let app = spawn(Setup { keys: 1, ..Setup::default() }).await;
+    let app = spawn(Setup {
+        keys: 1,
+        ..Setup::default()
+    })
+    .await;
     app.always(1, "day-quota-paid");
     app.analyze(&app.user().await).await;
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(app.request(Method::GET, path).send().await.unwrap().status(), 200, "{path}: a spent pool is not an unready server");
+        assert_eq!(
+            app.request(Method::GET, path).send().await.unwrap().status(),
+            200,
+            "{path}: a spent pool is not an unready server"
+        );
     }
 }
 
 #[tokio::test]
 async fn errors_come_as_problem_json_to_those_who_ask_for_it() {
     let app = spawn_app().await;
-    let request = app.request(Method::GET, "/api/auth/me").header("accept", "application/problem+json");
+    let request = app
+        .request(Method::GET, "/api/auth/me")
+        .header("accept", "application/problem+json");
     let reply = Reply::of(request.send().await.unwrap()).await;
     assert_eq!(reply.headers["content-type"], "application/problem+json");
-    assert_eq!((&reply.body["status"], &reply.body["error"]), (&json!(401), &json!("UNAUTHENTICATED")));
-    assert_eq!(reply.text("/requestId"), reply.headers["x-request-id"].to_str().unwrap());
+    assert_eq!(
+        (&reply.body["status"], &reply.body["error"]),
+        (&json!(401), &json!("UNAUTHENTICATED"))
+    );
+    assert_eq!(
+        reply.text("/requestId"),
+        reply.headers["x-request-id"].to_str().unwrap()
+    );
 }

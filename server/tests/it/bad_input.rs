@@ -10,9 +10,20 @@ const ANALYZE: &str = "/api/ai-analysis/analyze";
 async fn check(app: &App, token: &str, what: &str, body: &Value, status: u16, code: &str, says: &str) {
     for path in [ANALYZE, "/api/ai-analysis/analyze/stream"] {
         let reply = app.post(path, token, body).await;
-        assert_eq!((reply.status, reply.text("/error").as_str()), (status, code), "{what} at {path}");
-        assert!(reply.text("/message").contains(says), "{what}: {:?} does not say {says:?}", reply.text("/message"));
-        assert_eq!(reply.text("/requestId"), reply.headers["x-request-id"].to_str().unwrap());
+        assert_eq!(
+            (reply.status, reply.text("/error").as_str()),
+            (status, code),
+            "{what} at {path}"
+        );
+        assert!(
+            reply.text("/message").contains(says),
+            "{what}: {:?} does not say {says:?}",
+            reply.text("/message")
+        );
+        assert_eq!(
+            reply.text("/requestId"),
+            reply.headers["x-request-id"].to_str().unwrap()
+        );
     }
 }
 
@@ -23,24 +34,88 @@ async fn a_body_with_a_mistake_gets_a_clear_refusal() {
     let image = |mime: &str, data: &str| json!({ "prompt": "x", "images": [{ "mimeType": mime, "data": data }] });
     let table = [
         ("no prompt", json!({}), 400, "BAD_REQUEST", "missing field `prompt`"),
-        ("an empty prompt", json!({ "prompt": "  \n" }), 400, "BAD_REQUEST", "write what should be analysed"),
-        ("a huge prompt", json!({ "prompt": "x".repeat(100_001) }), 400, "BAD_REQUEST", "100001 characters"),
-        ("an unknown field", json!({ "prompt": "x", "temprature": 1 }), 400, "BAD_REQUEST", "temprature"),
+        (
+            "an empty prompt",
+            json!({ "prompt": "  \n" }),
+            400,
+            "BAD_REQUEST",
+            "write what should be analysed",
+        ),
+        (
+            "a huge prompt",
+            json!({ "prompt": "x".repeat(100_001) }),
+            400,
+            "BAD_REQUEST",
+            "100001 characters",
+        ),
+        (
+            "an unknown field",
+            json!({ "prompt": "x", "temprature": 1 }),
+            400,
+            "BAD_REQUEST",
+            "temprature",
+        ),
         ("a wrong type", json!({ "prompt": 7 }), 400, "BAD_REQUEST", "wrong type"),
-        ("a hot temperature", json!({ "prompt": "x", "temperature": 3.5 }), 400, "BAD_REQUEST", "temperature"),
-        ("no output", json!({ "prompt": "x", "maxOutputTokens": 0 }), 400, "BAD_REQUEST", "maxOutputTokens"),
-        ("many retries", json!({ "prompt": "x", "maxRetries": 99 }), 400, "BAD_REQUEST", "maxRetries"),
-        ("a model that is a path", json!({ "prompt": "x", "model": "../../v1/files" }), 400, "BAD_REQUEST", "model"),
-        ("a PDF", image("application/pdf", "JVBERi0="), 415, "UNSUPPORTED_MEDIA_TYPE", "use PNG"),
-        ("text that says it is a PNG", image("image/png", "aGVsbG8gd29ybGQ="), 415, "UNSUPPORTED_MEDIA_TYPE", "no image of a known type"),
-        ("a JPEG that says it is a PNG", image("image/png", "/9j/4AAQSkZJRg=="), 415, "UNSUPPORTED_MEDIA_TYPE", "image/jpeg"),
+        (
+            "a hot temperature",
+            json!({ "prompt": "x", "temperature": 3.5 }),
+            400,
+            "BAD_REQUEST",
+            "temperature",
+        ),
+        (
+            "no output",
+            json!({ "prompt": "x", "maxOutputTokens": 0 }),
+            400,
+            "BAD_REQUEST",
+            "maxOutputTokens",
+        ),
+        (
+            "many retries",
+            json!({ "prompt": "x", "maxRetries": 99 }),
+            400,
+            "BAD_REQUEST",
+            "maxRetries",
+        ),
+        (
+            "a model that is a path",
+            json!({ "prompt": "x", "model": "../../v1/files" }),
+            400,
+            "BAD_REQUEST",
+            "model",
+        ),
+        (
+            "a PDF",
+            image("application/pdf", "JVBERi0="),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "use PNG",
+        ),
+        (
+            "text that says it is a PNG",
+            image("image/png", "aGVsbG8gd29ybGQ="),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "no image of a known type",
+        ),
+        (
+            "a JPEG that says it is a PNG",
+            image("image/png", "/9j/4AAQSkZJRg=="),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "image/jpeg",
+        ),
         ("no base64", image("image/png", "***"), 400, "BAD_REQUEST", "base64"),
     ];
     for (what, body, status, code, says) in table {
         check(&app, &token, what, &body, status, code, says).await;
     }
     let most = json!({ "prompt": "ä".repeat(100_000) });
-    assert_eq!(app.post(ANALYZE, &token, &most).await.status, 200, "100,000 characters are taken, however many bytes they are");
+    assert_eq!(
+        app.post(ANALYZE, &token, &most).await.status,
+        200,
+        "100,000 characters are taken, however many bytes they are"
+    );
     assert_eq!(app.sim.calls().len(), 1);
 }
 
@@ -52,16 +127,45 @@ async fn bytes_that_are_no_request_get_a_clear_refusal() {
     let table: [(&str, &str, Vec<u8>, u16); 9] = [
         ("nothing", "application/json", Vec::new(), 400),
         ("half a JSON", "application/json", b"{\"prompt\":".to_vec(), 400),
-        ("no UTF-8 in JSON", "application/json", b"{\"prompt\":\"\xff\xfe\"}".to_vec(), 400),
-        ("deep JSON", "application/json", [vec![b'['; 100_000], vec![b']'; 100_000]].concat(), 400),
+        (
+            "no UTF-8 in JSON",
+            "application/json",
+            b"{\"prompt\":\"\xff\xfe\"}".to_vec(),
+            400,
+        ),
+        (
+            "deep JSON",
+            "application/json",
+            [vec![b'['; 100_000], vec![b']'; 100_000]].concat(),
+            400,
+        ),
         ("no type that is known", "text/plain", b"hello".to_vec(), 415),
-        ("a form without end", multipart, b"--x\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\nhello".to_vec(), 400),
-        ("no UTF-8 in a form", multipart, b"--x\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\n\xff\xfe\r\n--x--\r\n".to_vec(), 400),
+        (
+            "a form without end",
+            multipart,
+            b"--x\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\nhello".to_vec(),
+            400,
+        ),
+        (
+            "no UTF-8 in a form",
+            multipart,
+            b"--x\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\n\xff\xfe\r\n--x--\r\n".to_vec(),
+            400,
+        ),
         ("a form without boundary", "multipart/form-data", b"--x--".to_vec(), 400),
-        ("a form with a stranger", multipart, b"--x\r\nContent-Disposition: form-data; name=\"nonsense\"\r\n\r\n1\r\n--x--\r\n".to_vec(), 400),
+        (
+            "a form with a stranger",
+            multipart,
+            b"--x\r\nContent-Disposition: form-data; name=\"nonsense\"\r\n\r\n1\r\n--x--\r\n".to_vec(),
+            400,
+        ),
     ];
     for (what, content_type, body, status) in table {
-        let request = app.request(Method::POST, ANALYZE).bearer_auth(&token).header("content-type", content_type).body(body);
+        let request = app
+            .request(Method::POST, ANALYZE)
+            .bearer_auth(&token)
+            .header("content-type", content_type)
+            .body(body);
         let reply = Reply::of(request.send().await.unwrap()).await;
         assert_eq!(reply.status, status, "{what}: {}", reply.body);
         assert_eq!(reply.body["success"], false, "{what}");
@@ -74,21 +178,44 @@ async fn a_body_of_21_mb_is_refused_and_the_caller_gets_to_read_why() {
     let app = spawn_app().await;
     let token = app.user().await;
     let body = vec![b' '; 21_000_000];
-    let request = app.request(Method::POST, ANALYZE).bearer_auth(&token).header("content-type", "application/json").body(body);
+    let request = app
+        .request(Method::POST, ANALYZE)
+        .bearer_auth(&token)
+        .header("content-type", "application/json")
+        .body(body);
     let reply = Reply::of(request.send().await.unwrap()).await;
-    assert_eq!((reply.status, reply.text("/error").as_str()), (413, "PAYLOAD_TOO_LARGE"));
+    assert_eq!(
+        (reply.status, reply.text("/error").as_str()),
+        (413, "PAYLOAD_TOO_LARGE")
+    );
     assert!(reply.text("/message").contains("20 MB"));
-    let login = app.request(Method::POST, "/api/auth/login").header("content-type", "application/json").body(vec![b' '; 2_000_000]);
+    let login = app
+        .request(Method::POST, "/api/auth/login")
+        .header("content-type", "application/json")
+        .body(vec![b' '; 2_000_000]);
     assert_eq!(login.send().await.unwrap().status(), 413, "elsewhere 1 MB is the bound");
 }
 
 #[tokio::test]
 async fn credentials_that_are_none_are_refused_before_the_body_is_read() {
     let app = spawn_app().await;
-    for header in ["Bearer", "Bearer ", "Bearer a.b.c", "Basic YTpi", "Bearer eyJhbGciOiJub25lIn0.e30."] {
-        let request = app.request(Method::POST, ANALYZE).header("authorization", header).body("{");
+    for header in [
+        "Bearer",
+        "Bearer ",
+        "Bearer a.b.c",
+        "Basic YTpi",
+        "Bearer eyJhbGciOiJub25lIn0.e30.",
+    ] {
+        let request = app
+            .request(Method::POST, ANALYZE)
+            .header("authorization", header)
+            .body("{");
         let reply = Reply::of(request.send().await.unwrap()).await;
-        assert_eq!((reply.status, reply.text("/error").as_str()), (401, "UNAUTHENTICATED"), "{header:?}");
+        assert_eq!(
+            (reply.status, reply.text("/error").as_str()),
+            (401, "UNAUTHENTICATED"),
+            "{header:?}"
+        );
     }
 }
 
@@ -104,10 +231,17 @@ async fn a_password_in_a_refused_body_is_not_repeated() {
     ];
     for body in bodies {
         for path in ["/api/auth/login", "/api/auth/register"] {
-            let request = app.request(Method::POST, path).header("content-type", "application/json").body(body);
+            let request = app
+                .request(Method::POST, path)
+                .header("content-type", "application/json")
+                .body(body);
             let reply = Reply::of(request.send().await.unwrap()).await;
             assert!((400..500).contains(&reply.status), "{body} at {path}");
-            assert!(!reply.body.to_string().contains("canary"), "{body} at {path}: {}", reply.body);
+            assert!(
+                !reply.body.to_string().contains("canary"),
+                "{body} at {path}: {}",
+                reply.body
+            );
         }
     }
 }
@@ -118,7 +252,10 @@ async fn addresses_and_methods_that_do_not_exist_are_said_not_to() {
     let nothing = Reply::of(app.request(Method::GET, "/api/nothing").send().await.unwrap()).await;
     assert_eq!((nothing.status, nothing.text("/error").as_str()), (404, "NOT_FOUND"));
     let method = Reply::of(app.request(Method::PUT, "/api/auth/login").send().await.unwrap()).await;
-    assert_eq!((method.status, method.headers["allow"].to_str().unwrap()), (405, "POST"));
+    assert_eq!(
+        (method.status, method.headers["allow"].to_str().unwrap()),
+        (405, "POST")
+    );
     let outside = Reply::of(app.request(Method::GET, "/..%2f..%2fetc/passwd").send().await.unwrap()).await;
     assert_eq!(outside.status, 404);
 }

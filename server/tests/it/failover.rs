@@ -10,25 +10,47 @@ use crate::support::{App, START, Setup, events, key, spawn, spawn_app, text_of};
 
 /// Key 1 always gets the body. `attempts`: the outcomes of the request, in order.
 async fn check(fixture: &str, attempts: &[&str]) {
-    let app = spawn(Setup { keys: 2, environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())], ..Setup::default() }).await;
+    let app = spawn(Setup {
+        keys: 2,
+        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+        ..Setup::default()
+    })
+    .await;
     app.always(1, fixture);
     let token = app.user().await;
     let reply = app.analyze(&token).await;
     assert_eq!(reply.status, 200, "{fixture}: {}", reply.body);
     assert_eq!(outcomes(&reply.body["data"]), attempts, "{fixture}");
-    assert!(reply.text("/data/text").contains("rivers"), "{fixture}: key 2 answers the same request");
+    assert!(
+        reply.text("/data/text").contains("rivers"),
+        "{fixture}: key 2 answers the same request"
+    );
 
-    let app = spawn(Setup { keys: 2, environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())], ..Setup::default() }).await;
+    let app = spawn(Setup {
+        keys: 2,
+        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+        ..Setup::default()
+    })
+    .await;
     app.always(1, fixture);
     let events = app.stream(&app.user().await, "Why do rivers meander?").await;
     let last = events.last().unwrap();
     assert_eq!(last.name, "done", "{fixture}: {events:?}");
-    assert_eq!(last.data["text"], text_of(&events), "{fixture}: what was streamed is the answer");
+    assert_eq!(
+        last.data["text"],
+        text_of(&events),
+        "{fixture}: what was streamed is the answer"
+    );
     assert_eq!(outcomes(&last.data), attempts, "{fixture}, streamed");
 }
 
 fn outcomes(result: &Value) -> Vec<&str> {
-    result["attempts"].as_array().unwrap().iter().map(|attempt| attempt["outcome"].as_str().unwrap()).collect()
+    result["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|attempt| attempt["outcome"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -65,22 +87,40 @@ async fn every_body_that_blames_a_key_is_answered_by_the_next_key() {
 
 #[tokio::test]
 async fn an_error_inside_a_stream_before_any_text_is_answered_by_the_next_key() {
-    let app = spawn(Setup { keys: 2, environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())], ..Setup::default() }).await;
+    let app = spawn(Setup {
+        keys: 2,
+        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+        ..Setup::default()
+    })
+    .await;
     app.always(1, "stream-error-first");
     let events = app.stream(&app.user().await, "Why do rivers meander?").await;
     assert_eq!(outcomes(&events.last().unwrap().data), ["bare_429", "success"]);
-    assert!(events.iter().any(|event| event.name == "status" && event.data["message"] == "Switched key after a rate limit, 2 of 2"));
+    assert!(
+        events
+            .iter()
+            .any(|event| event.name == "status" && event.data["message"] == "Switched key after a rate limit, 2 of 2")
+    );
 }
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_said_to_be_broken_and_never_joined_to_another() {
     for fixture in ["stream-error-frame", "stream-raw-tail", "stream-no-finish"] {
-        let app = spawn(Setup { keys: 2, environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())], ..Setup::default() }).await;
+        let app = spawn(Setup {
+            keys: 2,
+            environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+            ..Setup::default()
+        })
+        .await;
         app.always(1, fixture);
         let token = app.user().await;
         let events = app.stream(&token, "Count").await;
         let last = events.last().unwrap();
-        assert_eq!((last.name.as_str(), &last.data["error"]), ("error", &json!("UPSTREAM_BAD_RESPONSE")), "{fixture}");
+        assert_eq!(
+            (last.name.as_str(), &last.data["error"]),
+            ("error", &json!("UPSTREAM_BAD_RESPONSE")),
+            "{fixture}"
+        );
         assert!(text_of(&events).starts_with("Four "), "{fixture}");
         assert_eq!(app.calls(2), 0, "{fixture}: text was sent on, so nobody else is asked");
         let history = stored(&app, &token).await;
@@ -109,7 +149,11 @@ async fn a_callers_mistake_is_returned_and_no_key_is_blamed() {
         (1..=3).for_each(|number| app.always(number, fixture));
         for _ in 0..20 {
             let reply = app.analyze(&token).await;
-            assert_eq!((reply.status, reply.text("/error").as_str()), (400, "BAD_REQUEST"), "{fixture}");
+            assert_eq!(
+                (reply.status, reply.text("/error").as_str()),
+                (400, "BAD_REQUEST"),
+                "{fixture}"
+            );
         }
     }
     assert_eq!(app.status(&token).await["healthyKeys"], 3);
@@ -121,7 +165,11 @@ async fn a_blocked_answer_is_an_answer_and_is_not_tried_elsewhere() {
         let app = spawn_app().await;
         (1..=3).for_each(|number| app.always(number, fixture));
         let reply = app.analyze(&app.user().await).await;
-        assert_eq!((reply.status, reply.text("/error").as_str()), (422, "BLOCKED"), "{fixture}");
+        assert_eq!(
+            (reply.status, reply.text("/error").as_str()),
+            (422, "BLOCKED"),
+            "{fixture}"
+        );
         assert_eq!((1..=3).map(|number| app.calls(number)).sum::<usize>(), 1, "{fixture}");
     }
 }
@@ -135,12 +183,21 @@ async fn when_every_day_quota_is_spent_the_seeds_message_and_the_reset_are_told(
     assert_eq!(reply.status, 429);
     assert_eq!(reply.body["success"], false);
     assert_eq!(reply.text("/error"), "QUOTA_EXCEEDED");
-    assert_eq!(reply.text("/message"), "AI service quota exceeded for today. Please try again tomorrow or contact support for higher limits.");
-    assert_eq!(reply.text("/details"), "🚫 ALL API QUOTA EXCEEDED: All 3 Google AI API key(s) have reached their daily quota limit.");
+    assert_eq!(
+        reply.text("/message"),
+        "AI service quota exceeded for today. Please try again tomorrow or contact support for higher limits."
+    );
+    assert_eq!(
+        reply.text("/details"),
+        "🚫 ALL API QUOTA EXCEEDED: All 3 Google AI API key(s) have reached their daily quota limit."
+    );
     assert_eq!(reply.body["data"], Value::Null);
     let wait: u64 = reply.headers["retry-after"].to_str().unwrap().parse().unwrap();
     let to_midnight = next_provider_midnight(START).since(START).as_secs();
-    assert!((to_midnight + 30..=to_midnight + 121).contains(&wait), "{wait} s is not until midnight in Los Angeles and 30 to 120 s");
+    assert!(
+        (to_midnight + 30..=to_midnight + 121).contains(&wait),
+        "{wait} s is not until midnight in Los Angeles and 30 to 120 s"
+    );
     assert_eq!(reply.body["retryAfterSeconds"], wait);
     assert!(reply.text("/resetAt").starts_with("2026-01-16T08:0"));
 
@@ -148,8 +205,17 @@ async fn when_every_day_quota_is_spent_the_seeds_message_and_the_reset_are_told(
     assert_eq!(app.analyze(&token).await.status, 429);
     assert_eq!(app.sim.calls().len(), calls, "spent keys get no call");
     let status = app.status(&token).await;
-    assert_eq!((&status["level"], &status["healthyKeys"]), (&json!("major_outage"), &json!(0)));
-    assert!(status["availableKeys"].as_array().unwrap().iter().all(|key| key["quotaExceeded"] == true));
+    assert_eq!(
+        (&status["level"], &status["healthyKeys"]),
+        (&json!("major_outage"), &json!(0))
+    );
+    assert!(
+        status["availableKeys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|key| key["quotaExceeded"] == true)
+    );
 }
 
 #[tokio::test]
@@ -162,19 +228,30 @@ async fn spent_keys_come_back_by_themselves_after_midnight_in_los_angeles() {
     let midnight = next_provider_midnight(START);
     app.clock.set(midnight.plus(Duration::from_secs(29)));
     let token = app.admin().await;
-    assert_eq!(app.analyze(&token).await.status, 429, "the provider's clock may be late: nothing is asked before 30 s past midnight");
+    assert_eq!(
+        app.analyze(&token).await.status,
+        429,
+        "the provider's clock may be late: nothing is asked before 30 s past midnight"
+    );
     app.clock.set(midnight.plus(Duration::from_secs(121)));
     assert_eq!(app.analyze(&token).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_request_served_while_keys_are_out_says_so() {
-    let app = spawn(Setup { environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())], ..Setup::default() }).await;
+    let app = spawn(Setup {
+        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+        ..Setup::default()
+    })
+    .await;
     app.always(1, "day-quota-paid");
     app.always(2, "day-quota-paid");
     let reply = app.analyze(&app.user().await).await;
     assert_eq!((reply.status, &reply.body["data"]["degraded"]), (200, &json!(true)));
-    assert_eq!(reply.text("/data/warning"), "⚠️ PARTIAL QUOTA EXCEEDED: 2 of 3 API keys have exceeded quota. 1 key(s) still available.");
+    assert_eq!(
+        reply.text("/data/warning"),
+        "⚠️ PARTIAL QUOTA EXCEEDED: 2 of 3 API keys have exceeded quota. 1 key(s) still available."
+    );
 }
 
 #[tokio::test]
@@ -185,16 +262,32 @@ async fn partly_spent_and_all_invalid_pools_have_the_seeds_other_messages() {
     app.always(3, "minute-requests");
     let reply = app.analyze(&app.user().await).await;
     assert_eq!((reply.status, reply.text("/error").as_str()), (503, "PARTIAL_QUOTA"));
-    assert_eq!(reply.text("/message"), "Some AI services are at capacity, but analysis should still work. If this persists, please try again later.");
-    assert!(reply.text("/details").starts_with("⚠️ PARTIAL QUOTA EXCEEDED: 2 of 3 API keys have exceeded quota."));
-    assert_eq!(reply.headers["retry-after"], "22", "the minute limit's own 21 s and one more");
+    assert_eq!(
+        reply.text("/message"),
+        "Some AI services are at capacity, but analysis should still work. If this persists, please try again later."
+    );
+    assert!(
+        reply
+            .text("/details")
+            .starts_with("⚠️ PARTIAL QUOTA EXCEEDED: 2 of 3 API keys have exceeded quota.")
+    );
+    assert_eq!(
+        reply.headers["retry-after"], "22",
+        "the minute limit's own 21 s and one more"
+    );
 
     let app = spawn_app().await;
     (1..=3).for_each(|number| app.always(number, "key-leaked"));
     let reply = app.analyze(&app.user().await).await;
     assert_eq!((reply.status, reply.text("/error").as_str()), (503, "INVALID_KEYS"));
-    assert_eq!(reply.text("/message"), "AI service configuration error. Please contact support.");
-    assert_eq!(reply.text("/details"), "🔑 ALL API KEYS INVALID: All configured API keys are invalid.");
+    assert_eq!(
+        reply.text("/message"),
+        "AI service configuration error. Please contact support."
+    );
+    assert_eq!(
+        reply.text("/details"),
+        "🔑 ALL API KEYS INVALID: All configured API keys are invalid."
+    );
 }
 
 #[tokio::test]
@@ -203,16 +296,32 @@ async fn an_overloaded_provider_is_asked_again_and_then_left_alone() {
     (1..=3).for_each(|number| app.always(number, "html-502"));
     let token = app.user().await;
     let reply = app.analyze(&token).await;
-    assert_eq!((reply.status, reply.text("/error").as_str()), (502, "UPSTREAM_UNAVAILABLE"));
-    assert!(!reply.body.to_string().contains("<html>"), "the provider's text is never passed on");
+    assert_eq!(
+        (reply.status, reply.text("/error").as_str()),
+        (502, "UPSTREAM_UNAVAILABLE")
+    );
+    assert!(
+        !reply.body.to_string().contains("<html>"),
+        "the provider's text is never passed on"
+    );
     assert_eq!(app.status(&token).await["healthyKeys"], 3, "no key is blamed");
 }
 
 #[tokio::test]
 async fn a_provider_that_hangs_costs_one_attempt_and_disables_nobody() {
-    let limits = server::provider::gemini::Limits { headers_timeout: Duration::from_millis(200), ..Default::default() };
-    let app = spawn(Setup { keys: 2, limits, environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())], ..Setup::default() }).await;
-    app.sim.script(&key(1), "*", vec![Behaviour::answer().hang_before_headers()]);
+    let limits = server::provider::gemini::Limits {
+        headers_timeout: Duration::from_millis(200),
+        ..Default::default()
+    };
+    let app = spawn(Setup {
+        keys: 2,
+        limits,
+        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+        ..Setup::default()
+    })
+    .await;
+    app.sim
+        .script(&key(1), "*", vec![Behaviour::answer().hang_before_headers()]);
     let token = app.user().await;
     let reply = app.analyze(&token).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
@@ -224,16 +333,28 @@ async fn a_provider_that_hangs_costs_one_attempt_and_disables_nobody() {
 async fn a_caller_that_leaves_closes_the_call_to_the_provider() {
     let app = spawn_app().await;
     let token = app.user().await;
-    (1..=3).for_each(|number| app.sim.always(&key(number), "*", Behaviour::answer().stall_after_bytes(400)));
-    let request = app.request(reqwest::Method::POST, "/api/ai-analysis/analyze/stream").bearer_auth(&token);
-    let mut response = request.json(&json!({ "prompt": "Why do rivers meander?" })).send().await.unwrap();
+    (1..=3).for_each(|number| {
+        app.sim
+            .always(&key(number), "*", Behaviour::answer().stall_after_bytes(400))
+    });
+    let request = app
+        .request(reqwest::Method::POST, "/api/ai-analysis/analyze/stream")
+        .bearer_auth(&token);
+    let mut response = request
+        .json(&json!({ "prompt": "Why do rivers meander?" }))
+        .send()
+        .await
+        .unwrap();
     let mut seen = String::new();
     while !seen.contains("event: delta") {
         seen.push_str(std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap());
     }
     assert!(!events(&seen).is_empty());
     drop(response);
-    app.sim.wait_for(|calls| calls.iter().all(|call| call.ended == simulator::Ended::ClosedByCaller)).await.unwrap();
+    app.sim
+        .wait_for(|calls| calls.iter().all(|call| call.ended == simulator::Ended::ClosedByCaller))
+        .await
+        .unwrap();
     let history = stored(&app, &token).await;
     assert_eq!(history["state"], "stopped");
     assert_eq!(history["attempts"][0]["outcome"], "cancelled");
@@ -242,7 +363,11 @@ async fn a_caller_that_leaves_closes_the_call_to_the_provider() {
 
 #[tokio::test]
 async fn max_retries_bounds_the_keys_that_are_asked() {
-    let app = spawn(Setup { environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())], ..Setup::default() }).await;
+    let app = spawn(Setup {
+        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+        ..Setup::default()
+    })
+    .await;
     app.always(1, "day-quota-paid");
     let body = json!({ "prompt": "Why?", "maxRetries": 0 });
     let reply = app.post("/api/ai-analysis/analyze", &app.user().await, &body).await;
@@ -252,11 +377,23 @@ async fn max_retries_bounds_the_keys_that_are_asked() {
 
 #[tokio::test]
 async fn a_key_refused_as_invalid_is_checked_with_a_free_call_and_then_rests() {
-    let app = spawn(Setup { keys: 2, environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())], ..Setup::default() }).await;
+    let app = spawn(Setup {
+        keys: 2,
+        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+        ..Setup::default()
+    })
+    .await;
     app.always(1, "key-not-valid");
     let token = app.user().await;
     assert_eq!(app.analyze(&token).await.status, 200);
-    app.sim.wait_for(|calls| calls.iter().any(|call| call.key == key(1) && call.method.starts_with("models."))).await.unwrap();
+    app.sim
+        .wait_for(|calls| {
+            calls
+                .iter()
+                .any(|call| call.key == key(1) && call.method.starts_with("models."))
+        })
+        .await
+        .unwrap();
     let mut changes = app.pool.subscribe();
     while app.status(&token).await["availableKeys"][0]["state"] != "invalid" {
         changes.changed().await.unwrap();
@@ -268,7 +405,20 @@ async fn a_key_refused_as_invalid_is_checked_with_a_free_call_and_then_rests() {
 
 #[test]
 fn the_corpus_has_no_body_that_is_not_tried_here() {
-    let blames_a_key = ["DayQuota", "MinuteQuota", "ZeroLimit", "Bare429", "Billing", "Spend", "InvalidKey", "Revoked", "KeyConfig"];
-    let bodies = fixtures::all().iter().filter(|fixture| blames_a_key.contains(&fixture.outcome.as_str()) && !fixture.stream).count();
+    let blames_a_key = [
+        "DayQuota",
+        "MinuteQuota",
+        "ZeroLimit",
+        "Bare429",
+        "Billing",
+        "Spend",
+        "InvalidKey",
+        "Revoked",
+        "KeyConfig",
+    ];
+    let bodies = fixtures::all()
+        .iter()
+        .filter(|fixture| blames_a_key.contains(&fixture.outcome.as_str()) && !fixture.stream)
+        .count();
     assert_eq!(bodies, 23, "add new bodies to the table above");
 }

@@ -18,13 +18,33 @@ async fn open(app: &App, method: Method, path: &str, form: &[(&str, &str)]) -> P
         request = request.form(form);
     }
     let response = request.send().await.unwrap();
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (location, csp) = (header("location"), header("content-security-policy").unwrap_or_default());
-    Page { status: response.status().as_u16(), location, csp, html: response.text().await.unwrap() }
+    let header = |name: &str| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let (location, csp) = (
+        header("location"),
+        header("content-security-policy").unwrap_or_default(),
+    );
+    Page {
+        status: response.status().as_u16(),
+        location,
+        csp,
+        html: response.text().await.unwrap(),
+    }
 }
 
 async fn sign_in(app: &App) {
-    let page = open(app, Method::POST, "/sign-in", &[("email", ADMIN), ("password", PASSWORD), ("next", "/history")]).await;
+    let page = open(
+        app,
+        Method::POST,
+        "/sign-in",
+        &[("email", ADMIN), ("password", PASSWORD), ("next", "/history")],
+    )
+    .await;
     assert_eq!((page.status, page.location.as_deref()), (303, Some("/history")));
 }
 
@@ -32,7 +52,10 @@ async fn sign_in(app: &App) {
 async fn a_page_for_signed_in_people_leads_to_sign_in_and_back() {
     let app = spawn_app().await;
     let page = open(&app, Method::GET, "/history?cursor=abc", &[]).await;
-    assert_eq!((page.status, page.location.as_deref()), (303, Some("/sign-in?next=%2Fhistory%3Fcursor%3Dabc")));
+    assert_eq!(
+        (page.status, page.location.as_deref()),
+        (303, Some("/sign-in?next=%2Fhistory%3Fcursor%3Dabc"))
+    );
     let page = open(&app, Method::GET, "/sign-in?next=%2Fhistory", &[]).await;
     assert_eq!(page.status, 200);
     assert!(page.html.contains("name=\"password\""));
@@ -41,7 +64,13 @@ async fn a_page_for_signed_in_people_leads_to_sign_in_and_back() {
 #[tokio::test]
 async fn a_refused_sign_in_keeps_the_address_and_never_the_password() {
     let app = spawn_app().await;
-    let page = open(&app, Method::POST, "/sign-in", &[("email", "ada@example.org"), ("password", "canary-password-1")]).await;
+    let page = open(
+        &app,
+        Method::POST,
+        "/sign-in",
+        &[("email", "ada@example.org"), ("password", "canary-password-1")],
+    )
+    .await;
     assert_eq!(page.status, 401);
     assert!(page.html.contains("value=\"ada@example.org\""));
     assert!(!page.html.contains("canary-password-1"));
@@ -51,7 +80,10 @@ async fn a_refused_sign_in_keeps_the_address_and_never_the_password() {
 async fn an_analysis_sent_without_script_is_read_in_the_history() {
     let app = spawn_app().await;
     sign_in(&app).await;
-    let form = reqwest::multipart::Form::new().text("prompt", "Why do rivers meander?").text("model", "").text("temperature", "");
+    let form = reqwest::multipart::Form::new()
+        .text("prompt", "Why do rivers meander?")
+        .text("model", "")
+        .text("temperature", "");
     let sent = app.request(Method::POST, "/").multipart(form).send().await.unwrap();
     assert_eq!(sent.status(), 303);
     let location = sent.headers()["location"].to_str().unwrap().to_owned();
@@ -68,7 +100,9 @@ async fn an_analysis_sent_without_script_is_read_in_the_history() {
 async fn a_refused_analysis_keeps_what_was_typed() {
     let app = spawn_app().await;
     sign_in(&app).await;
-    let form = reqwest::multipart::Form::new().text("prompt", "A prompt worth keeping").text("temperature", "9");
+    let form = reqwest::multipart::Form::new()
+        .text("prompt", "A prompt worth keeping")
+        .text("temperature", "9");
     let sent = app.request(Method::POST, "/").multipart(form).send().await.unwrap();
     assert_eq!(sent.status(), 400);
     let html = sent.text().await.unwrap();
@@ -79,7 +113,13 @@ async fn a_refused_analysis_keeps_what_was_typed() {
 async fn pages_run_only_what_carries_their_nonce() {
     let app = spawn_app().await;
     let page = open(&app, Method::GET, "/sign-in", &[]).await;
-    let nonce = page.csp.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).unwrap().to_owned();
+    let nonce = page
+        .csp
+        .split("'nonce-")
+        .nth(1)
+        .and_then(|rest| rest.split('\'').next())
+        .unwrap()
+        .to_owned();
     assert!(nonce.len() >= 16);
     assert!(page.html.contains(&format!("nonce=\"{nonce}\"")));
     assert!(!page.html.contains("style=\""), "inline styles would be refused");
@@ -89,16 +129,52 @@ async fn pages_run_only_what_carries_their_nonce() {
 
 #[tokio::test]
 async fn the_first_admin_is_made_by_the_link_once() {
-    let app = spawn(Setup { with_admin: false, keys: 0, ..Setup::default() }).await;
+    let app = spawn(Setup {
+        with_admin: false,
+        keys: 0,
+        ..Setup::default()
+    })
+    .await;
     let token = app.set_up_token.as_ref().unwrap().expose_secret().to_owned();
-    assert_eq!(open(&app, Method::GET, &format!("/set-up?token={token}"), &[]).await.status, 200);
-    let form = [("token", token.as_str()), ("name", "Ada"), ("email", "ada@example.org"), ("password", PASSWORD)];
+    assert_eq!(
+        open(&app, Method::GET, &format!("/set-up?token={token}"), &[])
+            .await
+            .status,
+        200
+    );
+    let form = [
+        ("token", token.as_str()),
+        ("name", "Ada"),
+        ("email", "ada@example.org"),
+        ("password", PASSWORD),
+    ];
     let page = open(&app, Method::POST, "/set-up", &form).await;
-    assert_eq!((page.status, page.location.as_deref()), (303, Some("/set-up/key")), "signed in, and on to the first key");
-    let page = open(&app, Method::POST, "/set-up/key", &[("key", "AQ.the-first-key-0001"), ("label", "")]).await;
-    assert_eq!((page.status, page.location.as_deref()), (303, Some("/")));
-    let form = [("token", token.as_str()), ("name", "Eve"), ("email", "eve@example.org"), ("password", PASSWORD)];
-    assert_eq!(open(&app, Method::POST, "/set-up", &form).await.status, 409, "there is an admin: the link is worth nothing");
+    assert_eq!(
+        (page.status, page.location.as_deref()),
+        (303, Some("/set-up/key")),
+        "signed in, and on to the first key"
+    );
+    let page = open(
+        &app,
+        Method::POST,
+        "/set-up/key",
+        &[("key", "AQ.the-first-key-0001"), ("label", "")],
+    )
+    .await;
+    assert_eq!((page.status, page.location.as_deref()), (303, Some("/set-up/key")));
+    let done = open(&app, Method::GET, "/set-up/key", &[]).await;
+    assert!(done.html.contains("curl"), "the last step is a first call to copy");
+    let form = [
+        ("token", token.as_str()),
+        ("name", "Eve"),
+        ("email", "eve@example.org"),
+        ("password", PASSWORD),
+    ];
+    assert_eq!(
+        open(&app, Method::POST, "/set-up", &form).await.status,
+        409,
+        "there is an admin: the link is worth nothing"
+    );
 }
 
 #[tokio::test]
@@ -114,5 +190,10 @@ async fn the_theme_is_kept_in_a_cookie_and_written_by_the_server() {
     let app = spawn_app().await;
     let page = open(&app, Method::POST, "/theme", &[("theme", "dark"), ("next", "/sign-in")]).await;
     assert_eq!((page.status, page.location.as_deref()), (303, Some("/sign-in")));
-    assert!(open(&app, Method::GET, "/sign-in", &[]).await.html.contains("data-theme=\"dark\""));
+    assert!(
+        open(&app, Method::GET, "/sign-in", &[])
+            .await
+            .html
+            .contains("data-theme=\"dark\"")
+    );
 }

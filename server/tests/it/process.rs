@@ -17,18 +17,32 @@ fn keypool(data: &Path) -> Command {
     std::fs::create_dir_all(&site).unwrap();
     std::fs::write(site.join("manifest.json"), r#"{"pkgDir":"pkg-test"}"#).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_keypool"));
-    command.env_clear().current_dir(data).env("DATA_DIR", data.join("data")).env("SITE_DIR", site).env("PORT", "0");
+    command
+        .env_clear()
+        .current_dir(data)
+        .env("DATA_DIR", data.join("data"))
+        .env("SITE_DIR", site)
+        .env("PORT", "0");
     command
 }
 
 fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 #[test]
 fn wrong_settings_end_with_78_and_a_list_of_all_of_them() {
     let data = TempDir::new().unwrap();
-    let output = keypool(data.path()).env("PORT", "canary-1").env("JWT_SECRET", "canary-2").env("KEYPOOL_STRATGY", "canary-3").output().unwrap();
+    let output = keypool(data.path())
+        .env("PORT", "canary-1")
+        .env("JWT_SECRET", "canary-2")
+        .env("KEYPOOL_STRATGY", "canary-3")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(78));
     let text = text(&output);
     for name in ["PORT", "JWT_SECRET", "KEYPOOL_STRATGY", "did you mean KEYPOOL_STRATEGY"] {
@@ -52,10 +66,30 @@ fn config_check_prints_values_with_their_sources_and_secrets_as_set() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(!text(&output).contains("canary"));
     let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let find = |name: &str| printed["settings"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
-    assert_eq!((&find("LOG_LEVEL")["value"], &find("LOG_LEVEL")["source"]), (&json!("warn"), &json!("keypool.toml")));
-    assert_eq!((&find("GEMINI_MODEL")["value"], &find("GEMINI_MODEL")["source"]), (&json!("gemini-2.5-pro"), &json!("environment")));
-    assert_eq!((&find("GOOGLE_AI_API_KEY_2")["value"], &find("GOOGLE_AI_API_KEY_2")["source"]), (&json!("set"), &json!("secret file")));
+    let find = |name: &str| {
+        printed["settings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(
+        (&find("LOG_LEVEL")["value"], &find("LOG_LEVEL")["source"]),
+        (&json!("warn"), &json!("keypool.toml"))
+    );
+    assert_eq!(
+        (&find("GEMINI_MODEL")["value"], &find("GEMINI_MODEL")["source"]),
+        (&json!("gemini-2.5-pro"), &json!("environment"))
+    );
+    assert_eq!(
+        (
+            &find("GOOGLE_AI_API_KEY_2")["value"],
+            &find("GOOGLE_AI_API_KEY_2")["source"]
+        ),
+        (&json!("set"), &json!("secret file"))
+    );
     assert_eq!(find("HOST")["source"], "default");
 }
 
@@ -83,23 +117,50 @@ fn start(data: &Path, sim: &Simulator) -> Running {
         .env("KEYPOOL_STRATEGY", "sticky")
         .env("LOG_LEVEL", "trace")
         .stdout(Stdio::piped())
-        .stderr(std::fs::File::options().create(true).append(true).open(data.join("log")).unwrap());
+        .stderr(
+            std::fs::File::options()
+                .create(true)
+                .append(true)
+                .open(data.join("log"))
+                .unwrap(),
+        );
     for number in 1..=2 {
         command.env(format!("GOOGLE_AI_API_KEY_{number}"), key(number));
     }
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let base = lines.find_map(|line| line.unwrap().split("listening on ").nth(1).map(str::to_owned)).expect("it says where it listens");
+    let base = lines
+        .find_map(|line| line.unwrap().split("listening on ").nth(1).map(str::to_owned))
+        .expect("it says where it listens");
     Running { child, base }
 }
 
+/// A client that is signed in by its cookie.
+async fn sign_in(running: &Running) -> Client {
+    let client = Client::builder().no_proxy().cookie_store(true).build().unwrap();
+    let login = client
+        .post(format!("{}/api/auth/login", running.base))
+        .json(&json!({ "email": ADMIN, "password": PASSWORD }));
+    assert_eq!(login.send().await.unwrap().status(), 200);
+    client
+}
+
 async fn analyze(running: &Running) -> Value {
-    let client = Client::builder().no_proxy().build().unwrap();
-    let login: Value =
-        client.post(format!("{}/api/auth/login", running.base)).json(&json!({ "email": ADMIN, "password": PASSWORD })).send().await.unwrap().json().await.unwrap();
-    let token = login["data"]["accessToken"].as_str().unwrap();
-    let request = client.post(format!("{}/api/ai-analysis/analyze", running.base)).bearer_auth(token).json(&json!({ "prompt": "Why?" }));
+    let request = sign_in(running)
+        .await
+        .post(format!("{}/api/ai-analysis/analyze", running.base))
+        .json(&json!({ "prompt": "Why?" }));
     request.send().await.unwrap().json().await.unwrap()
+}
+
+async fn used_today(running: &Running, key_number: usize) -> u64 {
+    let request = sign_in(running)
+        .await
+        .get(format!("{}/api/ai-analysis/service-status", running.base));
+    let status: Value = request.send().await.unwrap().json().await.unwrap();
+    status["data"]["availableKeys"][key_number - 1]["cells"][0]["usedToday"]
+        .as_u64()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -120,29 +181,59 @@ async fn a_spent_key_gets_no_call_after_a_kill_and_no_secret_is_on_disk() {
     let answer = analyze(&second).await;
     assert_eq!(answer["data"]["attempts"][0]["keyNumber"], 2, "{answer}");
     assert_eq!(sim.call_count(&key(1)), 1, "known to be spent from before the kill");
+    assert_eq!(
+        used_today(&second, 2).await,
+        2,
+        "one call before the kill and one after it"
+    );
     second.child.kill().unwrap();
     second.child.wait().unwrap();
 
     for file in files(data.path()) {
         let bytes = std::fs::read(&file).unwrap();
         for secret in [key(1), key(2), PASSWORD.to_owned()] {
-            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "a secret is in {}", file.display());
+            assert!(
+                !bytes.windows(secret.len()).any(|window| window == secret.as_bytes()),
+                "a secret is in {}",
+                file.display()
+            );
         }
     }
 }
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    entries
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
 }
 
 #[tokio::test]
 async fn an_orderly_restart_keeps_accounts_history_and_day_counts() {
-    let app = spawn(Setup { keys: 1, ..Setup::default() }).await;
+    let app = spawn(Setup {
+        keys: 1,
+        ..Setup::default()
+    })
+    .await;
     let token = app.user().await;
     assert_eq!(app.analyze(&token).await.status, 200);
     let before = app.status(&token).await["availableKeys"][0]["cells"][0]["usedToday"].clone();
-    let app = app.restart(Setup { keys: 1, ..Setup::default() }).await;
-    assert_eq!(app.status(&token).await["availableKeys"][0]["cells"][0]["usedToday"], before, "counted on from {before}");
-    assert_eq!(app.get("/api/ai-analysis/analyses", &token).await.body["data"]["items"].as_array().unwrap().len(), 1);
+    let app = app
+        .restart(Setup {
+            keys: 1,
+            ..Setup::default()
+        })
+        .await;
+    assert_eq!(
+        app.status(&token).await["availableKeys"][0]["cells"][0]["usedToday"],
+        before,
+        "counted on from {before}"
+    );
+    assert_eq!(
+        app.get("/api/ai-analysis/analyses", &token).await.body["data"]["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }

@@ -19,12 +19,12 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_768_478_400_000);
 
 pub(crate) struct App {
-    pub sim: Simulator,
-    pub clock: Clock,
-    pub base: String,
-    pub client: Client,
-    pub pool: server::shared_pool::SharedPool,
-    pub set_up_token: Option<secrecy::SecretString>,
+    pub(crate) sim: Simulator,
+    pub(crate) clock: Clock,
+    pub(crate) base: String,
+    pub(crate) client: Client,
+    pub(crate) pool: server::shared_pool::SharedPool,
+    pub(crate) set_up_token: Option<secrecy::SecretString>,
     data: Option<TempDir>,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<()>,
@@ -32,11 +32,11 @@ pub(crate) struct App {
 
 /// How a server differs from the usual one.
 pub(crate) struct Setup {
-    pub keys: u32,
-    pub environment: Vec<(&'static str, String)>,
-    pub limits: server::provider::gemini::Limits,
-    pub deadline: Duration,
-    pub with_admin: bool,
+    pub(crate) keys: u32,
+    pub(crate) environment: Vec<(&'static str, String)>,
+    pub(crate) limits: server::provider::gemini::Limits,
+    pub(crate) deadline: Duration,
+    pub(crate) with_admin: bool,
 }
 
 impl Default for Setup {
@@ -66,7 +66,13 @@ pub(crate) async fn spawn(setup: Setup) -> App {
 
 async fn spawn_on(setup: Setup, sim: Simulator, data: TempDir, clock: Clock) -> App {
     let config = settings(&setup, &sim, &data);
-    let options = Options { config, clock: clock.clone(), limits: setup.limits, deadline: setup.deadline, demo: None };
+    let options = Options {
+        config,
+        clock: clock.clone(),
+        limits: setup.limits,
+        deadline: setup.deadline,
+        demo: None,
+    };
     let server = startup::build(options).await.unwrap();
     let (base, pool) = (format!("http://{}", server.address), server.pool.clone());
     let set_up_token = server.set_up_token.clone();
@@ -74,8 +80,23 @@ async fn spawn_on(setup: Setup, sim: Simulator, data: TempDir, clock: Clock) -> 
     let stopped = stop.clone();
     #[expect(clippy::disallowed_methods, reason = "joined by App::stop")]
     let running = tokio::spawn(async move { server.run(stopped.cancelled_owned()).await.unwrap() });
-    let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).cookie_store(true).build().unwrap();
-    App { sim, clock, base, client, pool, set_up_token, data: Some(data), stop, running }
+    let client = Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .cookie_store(true)
+        .build()
+        .unwrap();
+    App {
+        sim,
+        clock,
+        base,
+        client,
+        pool,
+        set_up_token,
+        data: Some(data),
+        stop,
+        running,
+    }
 }
 
 fn settings(setup: &Setup, sim: &Simulator, data: &TempDir) -> Config {
@@ -95,85 +116,122 @@ fn settings(setup: &Setup, sim: &Simulator, data: &TempDir) -> Config {
     for number in 1..=setup.keys {
         environment.insert(format!("GOOGLE_AI_API_KEY_{number}"), key(number));
     }
-    environment.extend(setup.environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    config::check(&Layers { environment, ..Layers::default() }).unwrap()
+    environment.extend(
+        setup
+            .environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone())),
+    );
+    config::check(&Layers {
+        environment,
+        ..Layers::default()
+    })
+    .unwrap()
 }
 
 impl App {
     /// Ends the server as SIGTERM does and starts another on the same data, with the same provider and clock.
-    pub async fn restart(mut self, setup: Setup) -> Self {
+    pub(crate) async fn restart(mut self, setup: Setup) -> Self {
         let data = self.data.take().unwrap();
         self.stop.cancel();
         self.running.await.unwrap();
         spawn_on(setup, self.sim, data, self.clock).await
     }
 
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
-    pub async fn post(&self, path: &str, token: &str, body: &Value) -> Reply {
-        Reply::of(self.request(Method::POST, path).bearer_auth(token).json(body).send().await.unwrap()).await
+    pub(crate) async fn post(&self, path: &str, token: &str, body: &Value) -> Reply {
+        Reply::of(
+            self.request(Method::POST, path)
+                .bearer_auth(token)
+                .json(body)
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {
         Reply::of(self.request(Method::GET, path).bearer_auth(token).send().await.unwrap()).await
     }
 
     /// An access token of a new account.
-    pub async fn user(&self) -> String {
+    pub(crate) async fn user(&self) -> String {
         let email = format!("{}@example.org", uuid::Uuid::new_v4().simple());
         let form = json!({ "email": email, "password": PASSWORD, "name": "Ada" });
-        let made = self.request(Method::POST, "/api/auth/register").json(&form).send().await.unwrap();
+        let made = self
+            .request(Method::POST, "/api/auth/register")
+            .json(&form)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(made.status(), 201);
         self.login(&email).await
     }
 
-    pub async fn admin(&self) -> String {
+    pub(crate) async fn admin(&self) -> String {
         self.login(ADMIN).await
     }
 
     async fn login(&self, email: &str) -> String {
         let form = json!({ "email": email, "password": PASSWORD });
-        let reply = Reply::of(self.request(Method::POST, "/api/auth/login").json(&form).send().await.unwrap()).await;
+        let reply = Reply::of(
+            self.request(Method::POST, "/api/auth/login")
+                .json(&form)
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await;
         reply.text("/data/accessToken")
     }
 
-    pub async fn analyze(&self, token: &str) -> Reply {
-        self.post("/api/ai-analysis/analyze", token, &json!({ "prompt": "Why do rivers meander?" })).await
+    pub(crate) async fn analyze(&self, token: &str) -> Reply {
+        self.post(
+            "/api/ai-analysis/analyze",
+            token,
+            &json!({ "prompt": "Why do rivers meander?" }),
+        )
+        .await
     }
 
-    pub async fn stream(&self, token: &str, prompt: &str) -> Vec<Event> {
-        let request = self.request(Method::POST, "/api/ai-analysis/analyze/stream").bearer_auth(token).json(&json!({ "prompt": prompt }));
+    pub(crate) async fn stream(&self, token: &str, prompt: &str) -> Vec<Event> {
+        let request = self
+            .request(Method::POST, "/api/ai-analysis/analyze/stream")
+            .bearer_auth(token)
+            .json(&json!({ "prompt": prompt }));
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         events(&response.text().await.unwrap())
     }
 
-    pub async fn status(&self, token: &str) -> Value {
+    pub(crate) async fn status(&self, token: &str) -> Value {
         self.get("/api/ai-analysis/service-status", token).await.body["data"].clone()
     }
 
     /// From now on every call of the key gets this.
-    pub fn always(&self, key_number: u32, fixture: &str) {
+    pub(crate) fn always(&self, key_number: u32, fixture: &str) {
         self.sim.always(&key(key_number), "*", Behaviour::fixture(fixture));
     }
 
-    pub fn calls(&self, key_number: u32) -> usize {
+    pub(crate) fn calls(&self, key_number: u32) -> usize {
         self.sim.call_count(&key(key_number))
     }
 }
 
 /// An answer with a JSON body.
 pub(crate) struct Reply {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: Value,
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Reply {
-    pub async fn of(response: Response) -> Self {
+    pub(crate) async fn of(response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -181,23 +239,43 @@ impl Reply {
     }
 
     /// The text at a JSON pointer.
-    pub fn text(&self, pointer: &str) -> String {
-        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no text at {pointer} in {}", self.body)).to_owned()
+    pub(crate) fn text(&self, pointer: &str) -> String {
+        self.body
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no text at {pointer} in {}", self.body))
+            .to_owned()
     }
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
-    pub name: String,
-    pub data: Value,
+    pub(crate) name: String,
+    pub(crate) data: Value,
 }
 
 pub(crate) fn events(text: &str) -> Vec<Event> {
-    let field = |block: &str, name: &str| block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+    let field = |block: &str, name: &str| {
+        block
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
     let blocks = text.split("\n\n").filter(|block| block.contains("event:"));
-    blocks.map(|block| Event { name: field(block, "event:"), data: serde_json::from_str(&field(block, "data:")).unwrap() }).collect()
+    blocks
+        .map(|block| Event {
+            name: field(block, "event:"),
+            data: serde_json::from_str(&field(block, "data:")).unwrap(),
+        })
+        .collect()
 }
 
 pub(crate) fn text_of(events: &[Event]) -> String {
-    events.iter().filter(|event| event.name == "delta").map(|event| event.data["text"].as_str().unwrap()).collect()
+    events
+        .iter()
+        .filter(|event| event.name == "delta")
+        .map(|event| event.data["text"].as_str().unwrap())
+        .collect()
 }

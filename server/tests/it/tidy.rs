@@ -22,8 +22,17 @@ fn collect(path: &Path, found: &mut Vec<(String, String)>) {
         }
     } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
         let text = fs::read_to_string(path).unwrap();
-        let code: Vec<&str> = text.split("#[cfg(test)]").next().unwrap().lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        found.push((path.strip_prefix(root()).unwrap().display().to_string(), code.join("\n")));
+        let code: Vec<&str> = text
+            .split("#[cfg(test)]")
+            .next()
+            .unwrap()
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        found.push((
+            path.strip_prefix(root()).unwrap().display().to_string(),
+            code.join("\n"),
+        ));
     }
 }
 
@@ -41,7 +50,21 @@ fn check(place: &str, words: &[&str], except: &[&str]) {
 
 #[test]
 fn the_core_knows_nothing_of_the_world() {
-    check("pool/src", &["std::", "serde", "secrecy", "SystemTime", "Instant", "HashMap", "HashSet", "tracing", "async "], &[]);
+    check(
+        "pool/src",
+        &[
+            "std::",
+            "serde",
+            "secrecy",
+            "SystemTime",
+            "Instant",
+            "HashMap",
+            "HashSet",
+            "tracing",
+            "async ",
+        ],
+        &[],
+    );
     let manifest = fs::read_to_string(root().join("pool/Cargo.toml")).unwrap();
     assert!(!manifest.contains("\n[dependencies]"), "the core has no dependency");
 }
@@ -59,13 +82,37 @@ fn the_simulator_names_no_crate_of_ours() {
 
 #[test]
 fn only_startup_names_an_adapter() {
-    check("server/src", &["gemini::", "sqlite::"], &["server/src/startup.rs", "server/src/provider", "server/src/store"]);
+    check(
+        "server/src",
+        &["gemini::", "sqlite::"],
+        &["server/src/startup.rs", "server/src/provider", "server/src/store"],
+    );
 }
 
 #[test]
 fn adapters_know_their_own_port_only() {
-    check("server/src/provider", &["crate::store", "crate::http", "crate::shared_pool", "crate::keyring", "crate::analysis"], &[]);
-    check("server/src/store", &["crate::provider", "crate::http", "crate::shared_pool", "crate::keyring", "crate::analysis"], &[]);
+    check(
+        "server/src/provider",
+        &[
+            "crate::store",
+            "crate::http",
+            "crate::shared_pool",
+            "crate::keyring",
+            "crate::analysis",
+        ],
+        &[],
+    );
+    check(
+        "server/src/store",
+        &[
+            "crate::provider",
+            "crate::http",
+            "crate::shared_pool",
+            "crate::keyring",
+            "crate::analysis",
+        ],
+        &[],
+    );
 }
 
 #[test]
@@ -75,18 +122,31 @@ fn only_config_reads_the_environment() {
 
 #[test]
 fn only_the_clock_reads_a_clock() {
-    check("server/src", &["SystemTime", "Timestamp::now", "Zoned::now", "now_utc"], &["server/src/clock.rs"]);
+    check(
+        "server/src",
+        &["SystemTime", "Timestamp::now", "Zoned::now", "now_utc"],
+        &["server/src/clock.rs"],
+    );
 }
 
 #[test]
 fn secrets_are_exposed_only_where_they_are_kept_and_where_they_are_sent() {
-    let allowed = ["server/src/keyring", "server/src/provider", "server/src/accounts", "server/src/startup.rs"];
+    let allowed = [
+        "server/src/keyring",
+        "server/src/provider",
+        "server/src/accounts",
+        "server/src/startup.rs",
+    ];
     check("server/src", &["expose_secret"], &allowed);
 }
 
 #[test]
 fn only_the_provider_port_turns_a_failure_into_an_outcome() {
-    check("server/src", &["RESOURCE_EXHAUSTED", "API_KEY_INVALID", "PerDay"], &["server/src/provider"]);
+    check(
+        "server/src",
+        &["RESOURCE_EXHAUSTED", "API_KEY_INVALID", "PerDay"],
+        &["server/src/provider"],
+    );
 }
 
 #[test]

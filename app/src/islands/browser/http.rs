@@ -8,8 +8,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, FormData, ReadableStreamDefaultReader, ReadableStreamReadResult, RequestInit, Response};
 
 use crate::error::{AppError, ErrorCode};
-use crate::text::compose as words;
 use crate::islands::sse::{Event, Parser};
+use crate::text::compose as words;
 
 /// Why a request brought no answer.
 pub(in crate::islands) enum Failure {
@@ -60,7 +60,11 @@ impl Events {
         let response = send(url, &init).await?;
         let stream = response.body().ok_or(Failure::Unreachable)?;
         let reader = ReadableStreamDefaultReader::new(&stream).map_err(|_| Failure::Unreachable)?;
-        Ok(Self { reader, parser: Parser::default(), ready: VecDeque::new() })
+        Ok(Self {
+            reader,
+            parser: Parser::default(),
+            ready: VecDeque::new(),
+        })
     }
 
     /// The next event, or nothing at the end.
@@ -69,7 +73,9 @@ impl Events {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
-            let read = JsFuture::from(self.reader.read()).await.map_err(|_| Failure::Unreachable)?;
+            let read = JsFuture::from(self.reader.read())
+                .await
+                .map_err(|_| Failure::Unreachable)?;
             let read: ReadableStreamReadResult = read.unchecked_into();
             if read.get_done().unwrap_or(true) {
                 return Ok(None);
@@ -101,7 +107,10 @@ async fn send(url: &str, init: &RequestInit) -> Result<Response, Failure> {
     let answer = JsFuture::from(super::window().fetch_with_str_and_init(url, init)).await;
     let response: Response = answer.map_err(|_| Failure::Unreachable)?.unchecked_into();
     if response.redirected() {
-        return Err(Failure::Refused(Box::new(AppError::new(ErrorCode::Unauthenticated, "The session has ended."))));
+        return Err(Failure::Refused(Box::new(AppError::new(
+            ErrorCode::Unauthenticated,
+            "The session has ended.",
+        ))));
     }
     if response.ok() {
         return Ok(response);
@@ -114,7 +123,11 @@ async fn send(url: &str, init: &RequestInit) -> Result<Response, Failure> {
 
 async fn text(response: &Response) -> Result<String, Failure> {
     let promise = response.text().map_err(|_| Failure::Unreachable)?;
-    JsFuture::from(promise).await.ok().and_then(|text| text.as_string()).ok_or(Failure::Unreachable)
+    JsFuture::from(promise)
+        .await
+        .ok()
+        .and_then(|text| text.as_string())
+        .ok_or(Failure::Unreachable)
 }
 
 /// For answers of something between the server and us, such as a proxy with its own limits.
@@ -127,5 +140,8 @@ fn unexplained(status: u16) -> AppError {
         429 => ErrorCode::RateLimited,
         _ => ErrorCode::Internal,
     };
-    AppError::new(code, format!("The server answered with status {status}. Try again; if it stays, tell its administrator."))
+    AppError::new(
+        code,
+        format!("The server answered with status {status}. Try again; if it stays, tell its administrator."),
+    )
 }

@@ -12,7 +12,11 @@ use crate::text::compose as words;
 
 pub fn part(state: Composing) -> impl IntoView {
     let is_idle = Memo::new(move |_| state.stage.with(|stage| *stage == Stage::Idle));
-    let line = move || state.stage.with(|stage| stage.line(state.text.with_untracked(|text| text.split_whitespace().count())));
+    let line = move || {
+        state
+            .stage
+            .with(|stage| stage.line(state.text.with_untracked(|text| text.split_whitespace().count())))
+    };
     view! {
         <section class="answer" aria-labelledby="answer-title" data-testid="answer">
             <div class="answer-head">
@@ -91,7 +95,9 @@ fn examples(state: Composing) -> impl IntoView {
 /// What a reader should know about a finished answer.
 fn notes(state: Composing) -> impl IntoView {
     move || {
-        let Stage::Done(result) = state.stage.get() else { return None };
+        let Stage::Done(result) = state.stage.get() else {
+            return None;
+        };
         let cut = (result.finish_reason == "MAX_TOKENS").then_some(words::CUT);
         Some(view! {
             <div class="stack-tight answer-notes">
@@ -127,21 +133,23 @@ fn actions(state: Composing) -> impl IntoView {
     });
     let is_over = Memo::new(move |_| !state.is_running() && state.stage.with(|stage| *stage != Stage::Idle));
     move || {
-        is_over.get().then(|| view! {
-            <div class="row answer-actions">
-                {state.has_text().then(|| view! {
-                    <Copy text=state.text.into() label=words::COPY.to_owned()/>
-                    <button type="button" class="button" on:click=move |_| act(state, Act::Download)>
-                        <Icon name="download"/>
-                        {words::DOWNLOAD}
+        is_over.get().then(|| {
+            view! {
+                <div class="row answer-actions">
+                    {state.has_text().then(|| view! {
+                        <Copy text=state.text.into() label=words::COPY.to_owned()/>
+                        <button type="button" class="button" on:click=move |_| act(state, Act::Download)>
+                            <Icon name="download"/>
+                            {words::DOWNLOAD}
+                        </button>
+                    })}
+                    <button type="button" class="button" on:click=move |_| act(state, Act::Submit { fresh: false })>
+                        <Icon name="retry"/>
+                        {words::RETRY}
                     </button>
-                })}
-                <button type="button" class="button" on:click=move |_| act(state, Act::Submit { fresh: false })>
-                    <Icon name="retry"/>
-                    {words::RETRY}
-                </button>
-                {id.get().map(|id| view! { <a class="button" href=format!("/history/{id}")>{words::STORED}</a> })}
-            </div>
+                    {id.get().map(|id| view! { <a class="button" href=format!("/history/{id}")>{words::STORED}</a> })}
+                </div>
+            }
         })
     }
 }

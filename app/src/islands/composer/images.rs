@@ -45,7 +45,13 @@ pub fn part(state: Composing) -> impl IntoView {
 }
 
 fn one(state: Composing, picture: Picture) -> impl IntoView {
-    let Picture { id, name, bytes, preview, .. } = picture;
+    let Picture {
+        id,
+        name,
+        bytes,
+        preview,
+        ..
+    } = picture;
     view! {
         <li class="picture">
             {match preview {

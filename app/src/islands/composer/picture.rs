@@ -51,7 +51,11 @@ pub fn admit(name: &str, bytes: u64, start: &[u8], chosen: &[Picture]) -> Result
     if chosen.len() >= IMAGES_MAX {
         return Err(words::too_many_images(IMAGES_MAX));
     }
-    let together = chosen.iter().map(|picture| picture.bytes).sum::<u64>().saturating_add(bytes);
+    let together = chosen
+        .iter()
+        .map(|picture| picture.bytes)
+        .sum::<u64>()
+        .saturating_add(bytes);
     if together > IMAGES_BYTES_MAX as u64 {
         return Err(words::images_too_large(name, together));
     }
@@ -66,7 +70,13 @@ mod tests {
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
     fn picture(bytes: u64) -> Picture {
-        Picture { id: 1, name: "a.png".to_owned(), bytes, mime_type: "image/png", preview: None }
+        Picture {
+            id: 1,
+            name: "a.png".to_owned(),
+            bytes,
+            mime_type: "image/png",
+            preview: None,
+        }
     }
 
     #[test]
@@ -85,7 +95,10 @@ mod tests {
     #[test]
     fn a_lying_name_is_refused_and_told() {
         let refused = admit("notes.png", 12, b"plain text", &[]).unwrap_err();
-        assert!(refused.contains("notes.png") && refused.contains("PNG, JPEG, WebP"), "{refused}");
+        assert!(
+            refused.contains("notes.png") && refused.contains("PNG, JPEG, WebP"),
+            "{refused}"
+        );
     }
 
     #[test]

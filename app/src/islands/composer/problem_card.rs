@@ -20,7 +20,11 @@ struct Card {
 
 impl Card {
     fn of(stage: Stage, has_text: bool) -> Option<Self> {
-        let title = if has_text { words::INTERRUPTED } else { words::NOT_ANSWERED };
+        let title = if has_text {
+            words::INTERRUPTED
+        } else {
+            words::NOT_ANSWERED
+        };
         match stage {
             Stage::Failed(error) if error.code == ErrorCode::Unauthenticated => Some(Self {
                 tone: "tone-maintenance",
@@ -30,12 +34,32 @@ impl Card {
                 error: Some(error),
             }),
             Stage::Failed(error) => {
-                let (tone, icon) = if has_text { ("tone-partial", "partial") } else { ("tone-major", "major") };
-                Some(Self { tone, icon, title, message: error.message.clone(), error: Some(error) })
+                let (tone, icon) = if has_text {
+                    ("tone-partial", "partial")
+                } else {
+                    ("tone-major", "major")
+                };
+                Some(Self {
+                    tone,
+                    icon,
+                    title,
+                    message: error.message.clone(),
+                    error: Some(error),
+                })
             }
             Stage::Lost => {
-                let title = if has_text { words::INTERRUPTED } else { words::NOT_REACHED };
-                Some(Self { tone: "tone-partial", icon: "partial", title, message: words::CONNECTION_HINT.to_owned(), error: None })
+                let title = if has_text {
+                    words::INTERRUPTED
+                } else {
+                    words::NOT_REACHED
+                };
+                Some(Self {
+                    tone: "tone-partial",
+                    icon: "partial",
+                    title,
+                    message: words::CONNECTION_HINT.to_owned(),
+                    error: None,
+                })
             }
             Stage::Idle | Stage::Sending | Stage::Working(_) | Stage::Done(_) | Stage::Stopped => None,
         }
@@ -45,17 +69,19 @@ impl Card {
 pub fn part(state: Composing) -> impl IntoView {
     move || {
         let has_text = state.text.with_untracked(|text| !text.is_empty());
-        Card::of(state.stage.get(), has_text).map(|card| view! {
-            <div class=format!("problem {}", card.tone) data-testid="problem">
-                <div class="problem-head" role="alert">
-                    <Icon name=card.icon/>
-                    <div>
-                        <h3>{card.title}</h3>
-                        <p>{card.message}</p>
+        Card::of(state.stage.get(), has_text).map(|card| {
+            view! {
+                <div class=format!("problem {}", card.tone) data-testid="problem">
+                    <div class="problem-head" role="alert">
+                        <Icon name=card.icon/>
+                        <div>
+                            <h3>{card.title}</h3>
+                            <p>{card.message}</p>
+                        </div>
                     </div>
+                    {card.error.map(|error| facts(state, *error))}
                 </div>
-                {card.error.map(|error| facts(state, *error))}
-            </div>
+            }
         })
     }
 }

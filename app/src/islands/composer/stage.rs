@@ -58,7 +58,9 @@ pub fn read_event(name: &str, data: &str) -> Option<StreamEvent> {
     }
     match name {
         "status" => serde_json::from_str(data).ok().map(StreamEvent::Status),
-        "delta" => serde_json::from_str::<Delta>(data).ok().map(|delta| StreamEvent::Delta { text: delta.text }),
+        "delta" => serde_json::from_str::<Delta>(data)
+            .ok()
+            .map(|delta| StreamEvent::Delta { text: delta.text }),
         "done" => serde_json::from_str(data).ok().map(StreamEvent::Done),
         "error" => serde_json::from_str(data).ok().map(StreamEvent::Error),
         _ => None,
@@ -79,7 +81,8 @@ mod tests {
 
     #[test]
     fn each_event_says_its_line() {
-        let switched = r#"{"phase":"switched","message":"Switched key after a day quota (2 of 3)","attempt":2,"keys":3}"#;
+        let switched =
+            r#"{"phase":"switched","message":"Switched key after a day quota (2 of 3)","attempt":2,"keys":3}"#;
         check("status", switched, 0, "Switched key after a day quota (2 of 3)");
         let done = r#"{"id":"1","text":"One two three.","model":"m","finishReason":"STOP","usage":{"promptTokens":1,"outputTokens":2,
             "totalTokens":3},"cached":false,"degraded":false,"warning":null,"attempts":[{"keyNumber":1,"outcome":"day_quota","ms":9},
@@ -99,7 +102,12 @@ mod tests {
     #[test]
     fn deltas_only_add_text() {
         let event = read_event("delta", r#"{"text":"a\nb"}"#).expect("a delta");
-        assert_eq!(event, StreamEvent::Delta { text: "a\nb".to_owned() });
+        assert_eq!(
+            event,
+            StreamEvent::Delta {
+                text: "a\nb".to_owned()
+            }
+        );
         assert_eq!(Stage::after(event), None);
     }
 
@@ -111,7 +119,13 @@ mod tests {
 
     #[test]
     fn only_a_call_under_way_runs() {
-        let working = Stage::after(read_event("status", r#"{"phase":"trying","message":"Asking","attempt":1,"keys":3}"#).expect("known"));
+        let working = Stage::after(
+            read_event(
+                "status",
+                r#"{"phase":"trying","message":"Asking","attempt":1,"keys":3}"#,
+            )
+            .expect("known"),
+        );
         assert!(working.as_ref().is_some_and(Stage::is_running));
         assert!(matches!(working, Some(Stage::Working(progress)) if progress.phase == Phase::Trying));
         assert!(!Stage::Failed(Box::new(crate::error::AppError::new(ErrorCode::Internal, "x"))).is_running());

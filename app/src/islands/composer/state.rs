@@ -44,7 +44,13 @@ pub enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 5] = [Self::Prompt, Self::Images, Self::System, Self::Temperature, Self::MaxOutputTokens];
+    const ALL: [Self; 5] = [
+        Self::Prompt,
+        Self::Images,
+        Self::System,
+        Self::Temperature,
+        Self::MaxOutputTokens,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -80,7 +86,10 @@ impl Problem {
     /// An error that belongs beside a field of this form.
     pub fn from_error(error: &AppError) -> Option<Self> {
         let field = Field::parse(error.field.as_deref()?)?;
-        Some(Self { field, text: error.message.clone() })
+        Some(Self {
+            field,
+            text: error.message.clone(),
+        })
     }
 }
 
@@ -159,14 +168,17 @@ impl Composing {
     }
 
     pub fn is_wrong(self, field: Field) -> bool {
-        self.problem.with(|problem| problem.as_ref().is_some_and(|problem| problem.field == field))
+        self.problem
+            .with(|problem| problem.as_ref().is_some_and(|problem| problem.field == field))
     }
 }
 
 /// What people and the browser do to the composer.
 pub enum Act {
     Hydrated,
-    Submit { fresh: bool },
+    Submit {
+        fresh: bool,
+    },
     Stop,
     Choose,
     DragOver(leptos::ev::DragEvent),
@@ -197,8 +209,17 @@ mod tests {
     #[test]
     fn an_error_with_a_known_field_belongs_beside_it() {
         let error = AppError::new(ErrorCode::BadRequest, "Too hot.").field("temperature");
-        assert_eq!(Problem::from_error(&error), Some(Problem { field: Field::Temperature, text: "Too hot.".to_owned() }));
-        assert_eq!(Problem::from_error(&AppError::new(ErrorCode::BadRequest, "x").field("maxRetries")), None);
+        assert_eq!(
+            Problem::from_error(&error),
+            Some(Problem {
+                field: Field::Temperature,
+                text: "Too hot.".to_owned()
+            })
+        );
+        assert_eq!(
+            Problem::from_error(&AppError::new(ErrorCode::BadRequest, "x").field("maxRetries")),
+            None
+        );
         assert_eq!(Problem::from_error(&AppError::new(ErrorCode::Internal, "x")), None);
     }
 }

@@ -134,9 +134,16 @@ fn open() -> Option<Stream> {
             }
         });
     });
-    source.add_event_listener_with_callback("status", on_status.as_ref().unchecked_ref()).ok()?;
+    source
+        .add_event_listener_with_callback("status", on_status.as_ref().unchecked_ref())
+        .ok()?;
     source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-    Some(Stream { source, broken: false, _on_status: on_status, _on_error: on_error })
+    Some(Stream {
+        source,
+        broken: false,
+        _on_status: on_status,
+        _on_error: on_error,
+    })
 }
 
 async fn ask(signed_in: bool) {
@@ -171,7 +178,11 @@ fn deliver(status: PublicStatus, keys: Option<Vec<KeyStatus>>, link: Link) {
     publish(|feed| {
         feed.now_ms.set(now_ms);
         feed.live.update(|live| {
-            live.link = if streams && live.link == Link::Streamed { Link::Streamed } else { link };
+            live.link = if streams && live.link == Link::Streamed {
+                Link::Streamed
+            } else {
+                link
+            };
             live.status = status.clone();
             live.keys.clone_from(&keys);
             live.read_at_ms = now_ms;

@@ -33,7 +33,9 @@ impl Pace {
 
     /// `chance` from 0 to 1 spreads the tabs that a restart made ask at once.
     pub(super) fn stream_broke(&mut self, now_ms: u64, chance: f64) {
-        let wait_ms = RETRY_MS.saturating_mul(1 << self.stream_failures.min(10)).min(RETRY_MS_MAX);
+        let wait_ms = RETRY_MS
+            .saturating_mul(1 << self.stream_failures.min(10))
+            .min(RETRY_MS_MAX);
         self.stream_failures += 1;
         self.next_stream_at_ms = now_ms + spread(wait_ms, chance);
         self.next_poll_at_ms = self.next_poll_at_ms.min(now_ms + spread(RETRY_MS, chance));

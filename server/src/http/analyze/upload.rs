@@ -36,13 +36,24 @@ pub(in crate::http) async fn read_any(headers: &HeaderMap, body: Body) -> Result
         return Err(AppError::new(ErrorCode::UnsupportedMediaType, message));
     }
     let bytes = read_body(body, UPLOAD_BYTES_MAX).await?;
-    let mut request = if multipart { from_multipart(headers, bytes).await? } else { from_json(&bytes)? };
-    let checked = request.check().and_then(|()| request.images.iter_mut().try_for_each(check_image));
+    let mut request = if multipart {
+        from_multipart(headers, bytes).await?
+    } else {
+        from_json(&bytes)?
+    };
+    let checked = request
+        .check()
+        .and_then(|()| request.images.iter_mut().try_for_each(check_image));
     Ok(Upload { request, checked })
 }
 
 async fn from_multipart(headers: &HeaderMap, bytes: Bytes) -> Result<AnalyzeRequest, AppError> {
-    let broken = || AppError::new(ErrorCode::BadRequest, "The form cannot be read: it is not well-formed multipart/form-data.");
+    let broken = || {
+        AppError::new(
+            ErrorCode::BadRequest,
+            "The form cannot be read: it is not well-formed multipart/form-data.",
+        )
+    };
     let mut whole = Request::new(Body::from(bytes));
     if let Some(content_type) = headers.get(header::CONTENT_TYPE) {
         whole.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
@@ -57,13 +68,20 @@ async fn from_multipart(headers: &HeaderMap, bytes: Bytes) -> Result<AnalyzeRequ
             let bytes = field.bytes().await.map_err(|_| broken())?;
             // A browser sends an empty part for a file field that was left empty.
             if !bytes.is_empty() || file_name_given {
-                request.images.push(Image { mime_type, data: STANDARD.encode(&bytes) });
+                request.images.push(Image {
+                    mime_type,
+                    data: STANDARD.encode(&bytes),
+                });
             }
             continue;
         }
         let bytes = field.bytes().await.map_err(|_| broken())?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_| AppError::new(ErrorCode::BadRequest, format!("The field {name:.40} is not UTF-8 text.")))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| {
+            AppError::new(
+                ErrorCode::BadRequest,
+                format!("The field {name:.40} is not UTF-8 text."),
+            )
+        })?;
         set(&mut request, &name, text)?;
     }
     Ok(request)
@@ -77,13 +95,32 @@ fn set(request: &mut AnalyzeRequest, name: &str, text: &str) -> Result<(), AppEr
         "prompt" => request.prompt = text.replace("\r\n", "\n"),
         "model" => request.model = given.map(str::to_owned),
         "system" => request.system = given.map(|text| text.replace("\r\n", "\n")),
-        "temperature" => request.temperature = given.map(|text| text.parse().map_err(|_| wrong("a number from 0 to 2"))).transpose()?,
-        "maxOutputTokens" => {
-            request.max_output_tokens = given.map(|text| text.parse().map_err(|_| wrong("a whole number from 1 to 65536"))).transpose()?;
+        "temperature" => {
+            request.temperature = given
+                .map(|text| text.parse().map_err(|_| wrong("a number from 0 to 2")))
+                .transpose()?
         }
-        "maxRetries" => request.max_retries = given.map(|text| text.parse().map_err(|_| wrong("a whole number from 0 to 8"))).transpose()?,
-        "fresh" => request.fresh = given.map(|text| text.parse().map_err(|_| wrong("true or false"))).transpose()?,
-        _ => return Err(AppError::new(ErrorCode::BadRequest, format!("The form has a field that is not known: {name:.40}."))),
+        "maxOutputTokens" => {
+            request.max_output_tokens = given
+                .map(|text| text.parse().map_err(|_| wrong("a whole number from 1 to 65536")))
+                .transpose()?;
+        }
+        "maxRetries" => {
+            request.max_retries = given
+                .map(|text| text.parse().map_err(|_| wrong("a whole number from 0 to 8")))
+                .transpose()?
+        }
+        "fresh" => {
+            request.fresh = given
+                .map(|text| text.parse().map_err(|_| wrong("true or false")))
+                .transpose()?
+        }
+        _ => {
+            return Err(AppError::new(
+                ErrorCode::BadRequest,
+                format!("The form has a field that is not known: {name:.40}."),
+            ));
+        }
     }
     Ok(())
 }
@@ -96,11 +133,17 @@ fn check_image(image: &mut Image) -> Result<(), AppError> {
     match sniff(&bytes) {
         Some(found) if found == image.mime_type => Ok(()),
         Some(found) => {
-            let message = format!("An image says it is {} but its content is {found}. Send it with its real type.", image.mime_type);
+            let message = format!(
+                "An image says it is {} but its content is {found}. Send it with its real type.",
+                image.mime_type
+            );
             Err(AppError::new(ErrorCode::UnsupportedMediaType, message).field("images"))
         }
         None => {
-            let message = format!("A file says it is {} but its content is no image of a known type. Use PNG, JPEG, WebP, HEIC or HEIF.", image.mime_type);
+            let message = format!(
+                "A file says it is {} but its content is no image of a known type. Use PNG, JPEG, WebP, HEIC or HEIF.",
+                image.mime_type
+            );
             Err(AppError::new(ErrorCode::UnsupportedMediaType, message).field("images"))
         }
     }
@@ -112,7 +155,21 @@ fn sniff(bytes: &[u8]) -> Option<&'static str> {
         [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some(png),
         [0xff, 0xd8, 0xff, ..] => Some(jpeg),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(webp),
-        [_, _, _, _, b'f', b't', b'y', b'p', b'h', b'e', b'i' | b'v', b'c' | b'x' | b'm' | b's', ..] => Some(heic),
+        [
+            _,
+            _,
+            _,
+            _,
+            b'f',
+            b't',
+            b'y',
+            b'p',
+            b'h',
+            b'e',
+            b'i' | b'v',
+            b'c' | b'x' | b'm' | b's',
+            ..,
+        ] => Some(heic),
         [_, _, _, _, b'f', b't', b'y', b'p', b'm', b'i' | b's', b'f', b'1', ..] => Some(heif),
         _ => None,
     }

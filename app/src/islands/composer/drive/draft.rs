@@ -19,7 +19,11 @@ struct Kept {
 
 /// Fills the form from what was kept, unless the page came with something to show.
 pub(super) fn restore(state: Composing) {
-    let typed = state.prompt_box.get_untracked().map(|field| field.value()).unwrap_or_default();
+    let typed = state
+        .prompt_box
+        .get_untracked()
+        .map(|field| field.value())
+        .unwrap_or_default();
     if !typed.is_empty() {
         // Typed while the page was being hydrated, sent with it, or kept by the browser.
         state.prompt.set(typed);
@@ -50,7 +54,10 @@ pub(super) fn keep(state: Composing) {
         clear();
         return;
     }
-    let kept = Kept { user_id: state.user_id.get_value(), draft };
+    let kept = Kept {
+        user_id: state.user_id.get_value(),
+        draft,
+    };
     if let Ok(text) = serde_json::to_string(&kept) {
         browser::storage::set(NAME, &text);
     }
@@ -75,8 +82,15 @@ pub(super) fn keep_when_leaving(state: Composing) {
 
 /// What the form holds, as typed.
 pub(super) fn read(state: Composing) -> Draft {
-    let data = state.form.get_untracked().and_then(|form| web_sys::FormData::new_with_form(&form).ok());
-    let field = |name: &str| data.as_ref().and_then(|data| data.get(name).as_string()).unwrap_or_default();
+    let data = state
+        .form
+        .get_untracked()
+        .and_then(|form| web_sys::FormData::new_with_form(&form).ok());
+    let field = |name: &str| {
+        data.as_ref()
+            .and_then(|data| data.get(name).as_string())
+            .unwrap_or_default()
+    };
     Draft {
         prompt: field("prompt"),
         model: field("model"),

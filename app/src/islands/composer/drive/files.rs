@@ -18,7 +18,9 @@ thread_local! {
 
 /// What the file dialog brought, also before hydration. The input is emptied, so that the same file can be chosen again.
 pub(super) fn chosen(state: Composing) {
-    let Some(input) = state.file_input.get_untracked() else { return };
+    let Some(input) = state.file_input.get_untracked() else {
+        return;
+    };
     let files = listed(input.files());
     input.set_value("");
     add(state, files);
@@ -26,7 +28,10 @@ pub(super) fn chosen(state: Composing) {
 
 /// Text may still be dragged into the prompt.
 pub(super) fn drag_over(state: Composing, event: &web_sys::DragEvent) {
-    if event.data_transfer().is_some_and(|transfer| transfer.types().includes(&"Files".into(), 0)) {
+    if event
+        .data_transfer()
+        .is_some_and(|transfer| transfer.types().includes(&"Files".into(), 0))
+    {
         event.prevent_default();
         state.dragging.set(true);
     }
@@ -93,7 +98,10 @@ fn add(state: Composing, files: Vec<File>) {
             }
         }
         if !refusals.is_empty() {
-            state.problem.set(Some(Problem { field: Field::Images, text: refusals.join(" ") }));
+            state.problem.set(Some(Problem {
+                field: Field::Images,
+                text: refusals.join(" "),
+            }));
         }
     });
 }
@@ -101,12 +109,24 @@ fn add(state: Composing, files: Vec<File>) {
 async fn add_one(state: Composing, file: File) -> Result<(), String> {
     let start = first_bytes(&file).await.ok_or_else(|| words::UNREADABLE.to_owned())?;
     let (name, bytes) = (file.name(), file.size() as u64);
-    let mime_type = state.pictures.with_untracked(|pictures| picture::admit(&name, bytes, &start, pictures))?;
+    let mime_type = state
+        .pictures
+        .with_untracked(|pictures| picture::admit(&name, bytes, &start, pictures))?;
     let id = LAST_ID.get() + 1;
     LAST_ID.set(id);
-    let preview = picture::can_be_shown(mime_type).then(|| Url::create_object_url_with_blob(&file).ok()).flatten();
+    let preview = picture::can_be_shown(mime_type)
+        .then(|| Url::create_object_url_with_blob(&file).ok())
+        .flatten();
     FILES.with_borrow_mut(|files| files.insert(id, file));
-    state.pictures.update(|pictures| pictures.push(Picture { id, name, bytes, mime_type, preview }));
+    state.pictures.update(|pictures| {
+        pictures.push(Picture {
+            id,
+            name,
+            bytes,
+            mime_type,
+            preview,
+        })
+    });
     Ok(())
 }
 
@@ -117,7 +137,10 @@ async fn first_bytes(file: &Blob) -> Option<Vec<u8>> {
 }
 
 fn clear_problem(state: Composing) {
-    if state.problem.with_untracked(|problem| problem.as_ref().is_some_and(|problem| problem.field == Field::Images)) {
+    if state
+        .problem
+        .with_untracked(|problem| problem.as_ref().is_some_and(|problem| problem.field == Field::Images))
+    {
         state.problem.set(None);
     }
 }
@@ -127,7 +150,9 @@ fn transferred(transfer: Option<DataTransfer>) -> Vec<File> {
 }
 
 fn listed(files: Option<FileList>) -> Vec<File> {
-    files.map(|files| (0..files.length()).filter_map(|index| files.item(index)).collect()).unwrap_or_default()
+    files
+        .map(|files| (0..files.length()).filter_map(|index| files.item(index)).collect())
+        .unwrap_or_default()
 }
 
 /// Whether anything is chosen and the reader means images.

@@ -7,8 +7,8 @@ use web_sys::{AbortController, AbortSignal, FormData};
 
 use super::{draft, files, view};
 use crate::error::AppError;
-use crate::islands::browser::http::{self, Body, Events, Failure};
 use crate::islands::browser;
+use crate::islands::browser::http::{self, Body, Events, Failure};
 use crate::islands::composer::Draft;
 use crate::islands::composer::stage::{Stage, read_event};
 use crate::islands::composer::state::{Composing, Field, Problem};
@@ -65,7 +65,9 @@ async fn follow(state: Composing, body: Body, signal: &AbortSignal) -> Stage {
         Err(Failure::Unreachable) => return Stage::Lost,
     };
     loop {
-        let Ok(Some(event)) = events.next().await else { return Stage::Lost };
+        let Ok(Some(event)) = events.next().await else {
+            return Stage::Lost;
+        };
         if signal.aborted() {
             return Stage::Stopped;
         }
@@ -121,14 +123,20 @@ async fn finish(state: Composing, end: Stage, signal: &AbortSignal) {
 fn prepare(state: Composing, fresh: bool) -> Result<Body, Problem> {
     let request = request(draft::read(state), fresh)?;
     if let Err(error) = request.check() {
-        return Err(Problem::from_error(&error).unwrap_or(Problem { field: Field::Prompt, text: error.message }));
+        return Err(Problem::from_error(&error).unwrap_or(Problem {
+            field: Field::Prompt,
+            text: error.message,
+        }));
     }
     if !files::are_meant(state) {
         let json = serde_json::to_string(&request).map_err(|_| internal())?;
         return Ok(Body::Json(json));
     }
     if state.pictures.with_untracked(Vec::is_empty) {
-        return Err(Problem { field: Field::Images, text: words::CHOOSE_AN_IMAGE.to_owned() });
+        return Err(Problem {
+            field: Field::Images,
+            text: words::CHOOSE_AN_IMAGE.to_owned(),
+        });
     }
     let form = FormData::new().map_err(|_| internal())?;
     let number = |value: Option<f64>| value.map(|value| value.to_string());
@@ -137,7 +145,10 @@ fn prepare(state: Composing, fresh: bool) -> Result<Body, Problem> {
         ("model", request.model.clone()),
         (Field::System.name(), request.system.clone()),
         (Field::Temperature.name(), number(request.temperature)),
-        (Field::MaxOutputTokens.name(), request.max_output_tokens.map(|value| value.to_string())),
+        (
+            Field::MaxOutputTokens.name(),
+            request.max_output_tokens.map(|value| value.to_string()),
+        ),
         ("fresh", request.fresh.map(|value| value.to_string())),
     ];
     for (name, value) in fields {
@@ -151,9 +162,14 @@ fn prepare(state: Composing, fresh: bool) -> Result<Body, Problem> {
 
 fn request(draft: Draft, fresh: bool) -> Result<AnalyzeRequest, Problem> {
     let some = |text: String| (!text.trim().is_empty()).then_some(text);
-    let wrong = |field: Field, text: &str| Problem { field, text: text.to_owned() };
+    let wrong = |field: Field, text: &str| Problem {
+        field,
+        text: text.to_owned(),
+    };
     let temperature = some(draft.temperature).map(|text| text.trim().parse()).transpose();
-    let max_output_tokens = some(draft.max_output_tokens).map(|text| text.trim().parse()).transpose();
+    let max_output_tokens = some(draft.max_output_tokens)
+        .map(|text| text.trim().parse())
+        .transpose();
     Ok(AnalyzeRequest {
         prompt: draft.prompt,
         model: some(draft.model),
@@ -167,5 +183,8 @@ fn request(draft: Draft, fresh: bool) -> Result<AnalyzeRequest, Problem> {
 }
 
 fn internal() -> Problem {
-    Problem { field: Field::Prompt, text: AppError::internal().message }
+    Problem {
+        field: Field::Prompt,
+        text: AppError::internal().message,
+    }
 }

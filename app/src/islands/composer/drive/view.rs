@@ -32,7 +32,9 @@ pub(super) fn fill_prompt(state: Composing, text: &str) {
 }
 
 pub(super) fn focus(field: Field) {
-    let Some(element) = document().get_element_by_id(field.name()) else { return };
+    let Some(element) = document().get_element_by_id(field.name()) else {
+        return;
+    };
     if let Ok(Some(options)) = element.closest("details") {
         let _ = options.set_attribute("open", "");
     }
@@ -88,7 +90,11 @@ fn to_end(state: Composing) {
 /// Whether the end of the answer can be seen.
 fn look(state: Composing) {
     let Some(end) = state.end.get_untracked() else { return };
-    let height = browser::window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(f64::MAX);
+    let height = browser::window()
+        .inner_height()
+        .ok()
+        .and_then(|height| height.as_f64())
+        .unwrap_or(f64::MAX);
     let away = end.get_bounding_client_rect().bottom() > height + NEAR_PX;
     if away != state.away.get_untracked() {
         state.away.set(away);
