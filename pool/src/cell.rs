@@ -83,15 +83,19 @@ impl Cell {
             .map_or(Gate::Open, |resting| resting.rest.gate(now))
     }
 
-    /// As one key sees it.
+    /// As one key sees it: until the later of its own rest and the project's.
     pub(crate) fn state(&self, key: u32, now: Timestamp) -> CellState {
-        match (self.rest.gate(now), self.key_gate(key, now)) {
-            (Gate::Closed { until }, _) => match self.cause {
-                RestCause::Cooling => CellState::Cooling { until },
-                RestCause::Exhausted => CellState::Exhausted { until },
-                RestCause::NotEntitled => CellState::NotEntitled { until },
-            },
-            (_, Gate::Closed { until }) => CellState::Cooling { until },
+        let gates = (self.rest.gate(now), self.key_gate(key, now));
+        match gates {
+            (Gate::Closed { until }, key) => {
+                let until = until.max(key.passes_at());
+                match self.cause {
+                    RestCause::Cooling => CellState::Cooling { until },
+                    RestCause::Exhausted => CellState::Exhausted { until },
+                    RestCause::NotEntitled => CellState::NotEntitled { until },
+                }
+            }
+            (Gate::Open | Gate::Trial | Gate::Busy { .. }, Gate::Closed { until }) => CellState::Cooling { until },
             (Gate::Busy { .. }, _) | (_, Gate::Busy { .. }) => CellState::Busy,
             (Gate::Trial, _) | (_, Gate::Trial) => CellState::Trial,
             (Gate::Open, Gate::Open) => CellState::Ready,

@@ -45,7 +45,7 @@ pub struct AppState(Arc<Services>);
 pub struct Services {
     pub analysis: Arc<Deps>,
     pub accounts: Arc<Accounts>,
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
     pub status: StatusReader,
     pub store: Arc<dyn Store>,
     pub backend: BackendRef,

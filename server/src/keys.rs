@@ -11,7 +11,7 @@ use tracing::info;
 
 use crate::clock::Clock;
 use crate::keyring::{KeyFacts, Keyring};
-use crate::provider::{Failure, Provider};
+use crate::provider::Provider;
 use crate::shared_pool::SharedPool;
 use crate::store::StoredKey;
 
@@ -56,25 +56,34 @@ impl Keys {
 
     async fn test(&self, facts: KeyFacts) -> KeyTest {
         let started = Instant::now();
-        let result = match self.keyring.secret(facts.id) {
-            Some(secret) => self.provider.probe(&secret, &self.test_model).await,
-            None => Err(Failure::new(Outcome::Cancelled)),
+        let outcome = self.probe(facts.id).await;
+        let passed = matches!(outcome, Outcome::Success { .. });
+        let advice = || {
+            remedy(&outcome)
+                .unwrap_or("The provider could not be asked: try again later.")
+                .to_owned()
         };
-        let outcome = result
-            .as_ref()
-            .map_or_else(|failure| failure.outcome.clone(), |()| Outcome::Success { tokens: 0 });
-        self.pool.report_probe(facts.id, &outcome);
         KeyTest {
             key_number: facts.number,
-            status: if result.is_ok() { "success" } else { "failed" }.to_owned(),
-            error: result.is_err().then(|| {
-                remedy(&outcome)
-                    .unwrap_or("The provider could not be asked: try again later.")
-                    .to_owned()
-            }),
-            outcome: result.is_err().then(|| outcome.name().to_owned()),
+            status: if passed { "success" } else { "failed" }.to_owned(),
+            error: (!passed).then(advice),
+            outcome: (!passed).then(|| outcome.name().to_owned()),
             ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         }
+    }
+
+    /// Asks the provider whether it accepts the key, with a call that costs no quota, and tells the pool.
+    pub async fn probe(&self, key: KeyId) -> Outcome {
+        let outcome = match self.keyring.secret(key) {
+            Some(secret) => match self.provider.probe(&secret, &self.test_model).await {
+                Ok(()) => Outcome::Success { tokens: 0 },
+                Err(failure) => failure.outcome,
+            },
+            // Removed a moment ago.
+            None => Outcome::Cancelled,
+        };
+        self.pool.report_probe(key, &outcome);
+        outcome
     }
 
     /// The seed's `resetQuotaFlags`: of one key by its number, or of all.

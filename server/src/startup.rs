@@ -28,13 +28,12 @@ use crate::keys::{self, Keys};
 use crate::private_files::make_private_dir;
 use crate::provider::Provider;
 use crate::provider::gemini::{self, Gemini};
-use crate::recovery::Recovery;
 use crate::shared_pool::SharedPool;
 use crate::status::StatusReader;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::usage::Recorder;
-use crate::{housekeeping, pool_log, usage};
+use crate::{housekeeping, pool_log, recovery, usage};
 
 /// How long answers under way may go on after the server was told to stop.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
@@ -123,82 +122,54 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
         demo,
     } = options;
     // Before anything else is touched: a second start must not disturb the first.
-    let listener = listen(SocketAddr::new(config.host, config.port)).await?;
-    let address = listener.local_addr().map_err(|error| StartError::Listen {
-        address: SocketAddr::new(config.host, config.port),
-        reason: error.kind(),
-    })?;
+    let (listener, address) = listen(SocketAddr::new(config.host, config.port)).await?;
     let site = site(&config.site_dir)?;
-    let simulated = demo.is_some();
     let store = open_store(&config.data_dir).await?;
     let accounts = Arc::new(accounts(&config, Arc::clone(&store))?);
     let set_up_token = first_admin(&accounts, &config, &clock).await?;
     let provider: Arc<dyn Provider> = Arc::new(Gemini::new(&config.gemini_base_url, limits)?);
     let (pool, keyring, log) = open_pool(&config, Arc::clone(&store), &clock).await?;
+    let (recorder, entries) = Recorder::new(config.analytics);
+    let keys = Arc::new(Keys {
+        pool: pool.clone(),
+        keyring,
+        provider,
+        clock: clock.clone(),
+        test_model: config.text_model.clone(),
+    });
 
     let tasks = TaskTracker::new();
     let (stop, finish) = (CancellationToken::new(), CancellationToken::new());
     tasks.spawn(pool_log::run(pool.clone(), log, Arc::clone(&store), finish.clone()));
-    let (recorder, entries) = Recorder::new(config.analytics);
     tasks.spawn(usage::run(entries, Arc::clone(&store), finish.clone()));
     tasks.spawn(housekeeping::run(Arc::clone(&store), clock.clone(), stop.clone()));
-    let probe_model = config.text_model.clone();
-    let recovery = Recovery {
-        pool: pool.clone(),
-        keyring: Arc::clone(&keyring),
-        provider: Arc::clone(&provider),
-        clock: clock.clone(),
-        probe_model,
-    };
-    tasks.spawn(recovery.run(stop.clone()));
+    tasks.spawn(recovery::run(Arc::clone(&keys), stop.clone()));
 
-    let status = StatusReader {
+    for name in &config.unused {
+        warn!("{name} is set but this version does not use it yet");
+    }
+    let analysis = Arc::new(Deps {
         pool: pool.clone(),
+        keyring: Arc::clone(&keys.keyring),
+        provider: Arc::clone(&keys.provider),
+        store: Arc::clone(&store),
+        recorder,
         clock: clock.clone(),
         text_model: config.text_model.clone(),
         vision_model: config.vision_model.clone(),
-        simulated,
-    };
-    let registration_open = config.registration_open;
-    let backend = PageBackend {
-        status: status.clone(),
-        keyring: Arc::clone(&keyring),
-        store: Arc::clone(&store),
-        registration_open,
-    };
-    let router = http::router(Services {
-        analysis: Arc::new(Deps {
-            pool: pool.clone(),
-            keyring: Arc::clone(&keyring),
-            provider: Arc::clone(&provider),
-            store: Arc::clone(&store),
-            recorder,
-            clock: clock.clone(),
-            text_model: config.text_model.clone(),
-            vision_model: config.vision_model,
-            deadline,
-        }),
-        accounts: Arc::clone(&accounts),
-        keys: Keys {
-            pool: pool.clone(),
-            keyring,
-            provider,
-            clock: clock.clone(),
-            test_model: config.text_model,
-        },
-        status,
-        store: Arc::clone(&store),
-        backend: Arc::new(backend),
-        clock: clock.clone(),
-        registration_open,
-        secure_cookies: config.production,
-        demo,
-        site,
-        stop: stop.clone(),
+        deadline,
     });
-    for name in config.unused {
-        warn!("{name} is set but this version does not use it yet");
-    }
+    let router = http::router(services(
+        &config,
+        analysis,
+        Arc::clone(&accounts),
+        keys,
+        Surroundings {
+            demo,
+            site,
+            stop: stop.clone(),
+        },
+    ));
     Ok(Server {
         listener,
         router,
@@ -212,6 +183,49 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
         address,
         accounts,
     })
+}
+
+/// What pages and streams are told of the process around them.
+struct Surroundings {
+    demo: Option<Vec<DemoAccount>>,
+    site: Site,
+    stop: CancellationToken,
+}
+
+fn services(
+    config: &Config,
+    analysis: Arc<Deps>,
+    accounts: Arc<Accounts>,
+    keys: Arc<Keys>,
+    around: Surroundings,
+) -> Services {
+    let status = StatusReader {
+        pool: analysis.pool.clone(),
+        clock: analysis.clock.clone(),
+        text_model: config.text_model.clone(),
+        vision_model: config.vision_model.clone(),
+        simulated: around.demo.is_some(),
+    };
+    let backend = PageBackend {
+        status: status.clone(),
+        keyring: Arc::clone(&keys.keyring),
+        store: Arc::clone(&analysis.store),
+        registration_open: config.registration_open,
+    };
+    Services {
+        accounts,
+        keys,
+        status,
+        store: Arc::clone(&analysis.store),
+        backend: Arc::new(backend),
+        clock: analysis.clock.clone(),
+        registration_open: config.registration_open,
+        secure_cookies: config.production,
+        demo: around.demo,
+        site: around.site,
+        stop: around.stop,
+        analysis,
+    }
 }
 
 /// The accounts without a server, for the command line.
@@ -279,11 +293,15 @@ impl Server {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+/// The listener and where it is: port 0 becomes a free one.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AddrInUse => StartError::PortInUse { address },
         reason => StartError::Listen { address, reason },
-    })
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {

@@ -55,7 +55,8 @@ pub fn DeleteWithUndo(id: String, title: String) -> impl IntoView {
                     </button>
                 }.into_any()
             }}
-            <span class="delete-note" role="status">
+            // While a way back is offered the struck-out row says it to those who see it.
+            <span class="delete-note" class:visually-hidden=move || is_waiting.get() role="status">
                 {move || match step.get() {
                     Step::Ready | Step::Deleting => String::new(),
                     Step::Waiting => words::WAITING.to_owned(),

@@ -137,7 +137,7 @@ pub fn images_too_large(name: &str, together: u64) -> String {
     )
 }
 
-/// The seed's warning begins with a sign of its own; here an icon stands before it.
+/// Some of the API's texts begin with a sign; here an icon stands before them.
 pub fn plain(warning: &str) -> String {
     warning
         .trim_start_matches(|sign: char| !sign.is_ascii_alphanumeric())

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use pool::{Key, KeyId, Limit, LimitUnit, Outcome, Strategy, Tier};
 
-use crate::{secs, key, DAY, MINUTE, OK, Story};
+use crate::{DAY, MINUTE, OK, Story, key, secs};
 
 #[test]
 fn sticky_stays_until_its_key_fails_then_takes_the_next_by_number() {

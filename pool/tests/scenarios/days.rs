@@ -2,9 +2,11 @@
 
 use core::time::Duration;
 
-use pool::{AccountId, CellState, Exhausted, Key, KeyId, KeyPool, Limits, Policy, ProjectId, Strategy, Tier, Timestamp, Verdict, Want};
+use pool::{
+    AccountId, CellState, Key, KeyId, KeyPool, Limits, Policy, ProjectId, Strategy, Tier, Timestamp, Verdict, Want,
+};
 
-use crate::{secs, key, NOON, MIDNIGHT, DAY, OK, Story};
+use crate::{DAY, MIDNIGHT, NOON, OK, Story, key, secs};
 
 #[test]
 fn a_spent_day_ends_at_midnight_and_a_little_later_for_each() {
@@ -173,4 +175,3 @@ fn a_minute_slides_and_a_day_begins_at_the_reset() {
     story.now = MIDNIGHT;
     assert_eq!((used(&story).requests_today, used(&story).tokens_today), (0, 0));
 }
-

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use pool::{KeyId, Next, Outcome, ProjectId, Verdict};
 
-use crate::{secs, MIDNIGHT, DAY, MINUTE, OK, Story};
+use crate::{DAY, MIDNIGHT, MINUTE, OK, Story, secs};
 
 #[test]
 fn healthy_keys_are_found_behind_spent_ones_up_to_the_bound() {
@@ -218,4 +218,3 @@ fn the_owner_of_a_file_is_the_only_choice() {
     assert!(refused.retry_at.unwrap() > MIDNIGHT);
     assert_eq!(story.acquire_on(&journey, Some(99)).unwrap_err().retry_at, None);
 }
-

@@ -18,7 +18,10 @@ mod verdicts;
 
 use core::time::Duration;
 
-use pool::{AccountId, CellState, Exhausted, Journey, Key, KeyId, KeyPool, KeyState, Lease, ModelId, Next, Notice, Outcome, Policy, ProjectId, Strategy, Tier, Timestamp, Verdict, Want};
+use pool::{
+    AccountId, CellState, Exhausted, Journey, Key, KeyId, KeyPool, KeyState, Lease, ModelId, Next, Notice, Outcome,
+    Policy, ProjectId, Strategy, Tier, Timestamp, Verdict, Want,
+};
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -165,4 +168,3 @@ impl Story {
         (keys, last)
     }
 }
-

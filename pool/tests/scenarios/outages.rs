@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use pool::{CellState, GateState, Key, KeyId, KeyState, Notice, Outcome, Strategy, Tier, Verdict};
 
-use crate::{secs, key, OK, Story};
+use crate::{OK, Story, key, secs};
 
 #[test]
 fn a_poisoned_prompt_sent_a_thousand_times_blames_nobody() {
@@ -115,4 +115,3 @@ fn a_location_refused_to_free_keys_gets_one_paid_key_or_none() {
     let mut story = Story::of(3);
     assert_eq!(story.request(|_, _| Outcome::Region).0.len(), 1, "no paid key: stop");
 }
-

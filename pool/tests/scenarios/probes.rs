@@ -2,7 +2,7 @@
 
 use pool::{AccountId, CellState, Key, KeyId, KeyState, Notice, Outcome, ProjectId, Record, Scope, Strategy, Verdict};
 
-use crate::{secs, key, DAY, OK, Story};
+use crate::{DAY, OK, Story, key, secs};
 
 #[test]
 fn an_account_without_credit_is_left_by_all_its_projects() {
@@ -136,4 +136,3 @@ fn a_persons_reset_clears_what_is_held_against_keys() {
         "nothing is left to clear"
     );
 }
-

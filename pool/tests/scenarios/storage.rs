@@ -2,7 +2,7 @@
 
 use pool::{AccountId, CellState, Key, KeyId, KeyPool, Limit, LimitUnit, Outcome, Policy, ProjectId, Strategy};
 
-use crate::{next_reset, secs, MIDNIGHT, DAY, OK, Story};
+use crate::{DAY, MIDNIGHT, OK, Story, key, next_reset, secs};
 
 #[test]
 fn known_exhausted_cells_get_no_call_after_a_restart() {
@@ -81,4 +81,3 @@ fn model_names_are_bounded_and_kept() {
     assert_eq!(pool.model("a"), Ok(first));
     assert_eq!(pool.model_name(first), "a");
 }
-

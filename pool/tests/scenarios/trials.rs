@@ -2,7 +2,7 @@
 
 use pool::{AccountId, CellState, Key, KeyId, Lease, Outcome, Policy, Strategy, Timestamp};
 
-use crate::{secs, key, HOUR_MS, NOON, DAY, MINUTE, OK, Story};
+use crate::{DAY, HOUR_MS, MINUTE, NOON, OK, Story, key, secs};
 
 #[test]
 fn one_call_tries_after_a_rest_and_the_others_are_told_to_come_back() {
@@ -119,4 +119,3 @@ fn a_clock_that_steps_back_shortens_no_rest_and_breaks_nothing() {
     assert!(story.acquire().is_ok());
     let _snapshot = story.pool.snapshot(story.now);
 }
-

@@ -2,7 +2,7 @@
 
 use pool::{KeyId, Outcome, Verdict};
 
-use crate::{secs, DAY, MINUTE, Story};
+use crate::{DAY, MINUTE, Story, secs};
 
 #[test]
 fn verdicts_say_what_is_the_matter() {
@@ -53,4 +53,3 @@ fn a_model_nobody_has_is_no_part_of_the_overall_verdict() {
     assert_eq!(story.pool.verdict(Some(invented), story.now).0, Verdict::Serving);
     assert_eq!(story.pool.verdict(None, story.now).0, Verdict::AllSpent);
 }
-

@@ -38,8 +38,9 @@ pub fn part(state: Composing) -> impl IntoView {
 fn body(state: Composing) -> impl IntoView {
     let waits = Memo::new(move |_| state.is_running() && !state.has_text());
     let streams = Memo::new(move |_| state.has_text() && state.html.with(Option::is_none));
+    let is_empty = move || !state.is_running() && !state.has_text();
     view! {
-        <div class="answer-body" aria-busy=move || if state.is_running() { "true" } else { "false" }>
+        <div class="answer-body" hidden=is_empty aria-busy=move || if state.is_running() { "true" } else { "false" }>
             // Shown by style after 300 ms.
             {move || waits.get().then(|| view! {
                 <div class="skeleton" aria-hidden="true"><span></span><span></span><span></span></div>
@@ -107,7 +108,12 @@ fn notes(state: Composing) -> impl IntoView {
                     <p class="note">
                         <Icon name="info"/>
                         <span>{words::CACHED}</span>
-                        <button type="button" class="button" on:click=move |_| act(state, Act::Submit { fresh: true })>
+                        <button
+                            type="button"
+                            class="button"
+                            disabled=move || state.blocked().is_some()
+                            on:click=move |_| act(state, Act::Submit { fresh: true })
+                        >
                             {words::FRESH}
                         </button>
                     </p>
@@ -143,7 +149,12 @@ fn actions(state: Composing) -> impl IntoView {
                             {words::DOWNLOAD}
                         </button>
                     })}
-                    <button type="button" class="button" on:click=move |_| act(state, Act::Submit { fresh: false })>
+                    <button
+                    type="button"
+                    class="button"
+                    disabled=move || state.blocked().is_some()
+                    on:click=move |_| act(state, Act::Submit { fresh: false })
+                >
                         <Icon name="retry"/>
                         {words::RETRY}
                     </button>

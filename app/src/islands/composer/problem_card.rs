@@ -96,7 +96,7 @@ fn facts(state: Composing, error: AppError) -> impl IntoView {
         view! { <p class="number">{move || words::retry_in(left_ms())}</p> }
     });
     view! {
-        {error.details.map(|details| view! { <p class="problem-details">{details}</p> })}
+        {error.details.map(|details| view! { <p class="problem-details">{words::plain(&details)}</p> })}
         {error.reset_at.map(|at| view! { <p>{words::reset_at(&at)}</p> })}
         {wait}
         {if is_signed_out {
