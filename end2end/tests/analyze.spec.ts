@@ -131,6 +131,10 @@ test.describe('at the speed of a model', () => {
     await composer.ask(PROMPT);
     await expect(composer.line).toContainText('Writing');
     const before = await page.evaluate(() => scrollY);
+    const length = () => composer.answer.textContent().then((text) => text?.length ?? 0);
+    const soFar = await length();
+    await expect.poll(length, { message: 'more text came' }).toBeGreaterThan(soFar);
+    expect(await page.evaluate(() => scrollY)).toBe(before);
 
     await page.getByRole('button', { name: 'Jump to latest' }).click();
 

@@ -110,6 +110,21 @@ test('the status page follows the keys without a reload', async ({ context, keyp
   await expect(page.getByRole('heading', { name: 'Degraded' })).toBeVisible();
 });
 
+test('without the stream the page asks every now and then', async ({ keypool, page }) => {
+  await page.clock.install();
+  await page.route('**/service-status/stream', (route) => route.abort());
+  await signIn(page, '/status');
+  await hydrated(page);
+  await spend(keypool, 1);
+  const answer = await page.request.post('/api/ai-analysis/analyze', { data: { prompt: PROMPT }, headers: { origin: keypool.url } });
+  expect(answer.ok(), await answer.text()).toBe(true);
+
+  await page.clock.fastForward('00:20');
+
+  await expect(page.getByTestId('keys').getByRole('row', { name: /Key 1/ })).toContainText('Quota reached');
+  await expect(page.getByTestId('status')).toContainText('Checked');
+});
+
 test('people who are not signed in see the level, but no key', async ({ keypool, page }) => {
   await page.goto('/status');
   await hydrated(page);

@@ -108,22 +108,22 @@ fn acquire_and_report(bencher: Bencher<'_, '_>, (mut pool, model): (KeyPool, Mod
     });
 }
 
-#[divan::bench(args = KEYS)]
+#[divan::bench(args = KEYS, sample_size = 1_000)]
 fn acquire_and_report_all_usable(bencher: Bencher<'_, '_>, keys: u64) {
     acquire_and_report(bencher, pool_of(keys, Strategy::Headroom));
 }
 
-#[divan::bench(args = KEYS)]
+#[divan::bench(args = KEYS, sample_size = 1_000)]
 fn acquire_and_report_one_usable(bencher: Bencher<'_, '_>, keys: u64) {
     acquire_and_report(bencher, pool_with_one(keys, Strategy::Headroom));
 }
 
-#[divan::bench(args = KEYS)]
+#[divan::bench(args = KEYS, sample_size = 1_000)]
 fn acquire_and_report_sticky_all_usable(bencher: Bencher<'_, '_>, keys: u64) {
     acquire_and_report(bencher, pool_of(keys, Strategy::Sticky));
 }
 
-#[divan::bench(args = KEYS)]
+#[divan::bench(args = KEYS, sample_size = 1_000)]
 fn acquire_and_report_sticky_one_usable(bencher: Bencher<'_, '_>, keys: u64) {
     acquire_and_report(bencher, pool_with_one(keys, Strategy::Sticky));
 }
@@ -141,12 +141,12 @@ fn acquire(bencher: Bencher<'_, '_>, (mut pool, model): (KeyPool, ModelId)) {
     bencher.bench_local(|| pool.acquire(&want, START, chance.next()));
 }
 
-#[divan::bench(args = KEYS)]
+#[divan::bench(args = KEYS, sample_size = 1_000)]
 fn acquire_all_usable(bencher: Bencher<'_, '_>, keys: u64) {
     acquire(bencher, pool_of(keys, Strategy::Headroom));
 }
 
-#[divan::bench(args = KEYS)]
+#[divan::bench(args = KEYS, sample_size = 1_000)]
 fn acquire_one_usable(bencher: Bencher<'_, '_>, keys: u64) {
     acquire(bencher, pool_with_one(keys, Strategy::Headroom));
 }
@@ -167,7 +167,7 @@ fn refuse(bencher: Bencher<'_, '_>, keys: u64) {
 }
 
 /// A key is spent, rests and comes back: the ready list and the tree of rests are both moved.
-#[divan::bench(args = KEYS)]
+#[divan::bench(args = KEYS, sample_size = 1_000)]
 fn rest_and_return(bencher: Bencher<'_, '_>, keys: u64) {
     let (mut pool, model) = pool_of(keys, Strategy::Headroom);
     let mut chance = Chance(1);

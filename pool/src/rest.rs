@@ -31,7 +31,8 @@ impl Gate {
     pub(crate) const fn view(self) -> GateState {
         match self {
             Self::Open => GateState::Open,
-            Self::Trial | Self::Busy { .. } => GateState::Trial,
+            Self::Trial => GateState::Trial,
+            Self::Busy { .. } => GateState::Busy,
             Self::Closed { until } => GateState::Closed { until },
         }
     }

@@ -104,8 +104,10 @@ pub struct KeyView {
 pub enum GateState {
     /// Calls may be made.
     Open,
-    /// One call tries next, or is trying.
+    /// The next call tries whether calls may be made again.
     Trial,
+    /// That call is under way.
+    Busy,
     /// No calls.
     Closed {
         /// When one call may try.

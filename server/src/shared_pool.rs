@@ -148,6 +148,10 @@ impl SharedPool {
     pub fn retry_at(&self, model: ModelId) -> Option<Timestamp> {
         let now = self.0.clock.now();
         let mut pool = self.lock();
+        // A lease that is only tried out counts as a request of its key: not where one is to be had.
+        if pool.verdict(Some(model), now).0 == Verdict::Serving {
+            return None;
+        }
         let journey = pool.journey();
         match pool.acquire(
             &Want {

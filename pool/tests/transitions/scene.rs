@@ -120,6 +120,7 @@ impl Scene {
         let shut = gates.iter().filter_map(|(name, gate)| match gate {
             GateState::Open => None,
             GateState::Trial => Some(format!("{name} trial")),
+            GateState::Busy => Some(format!("{name} busy")),
             GateState::Closed { until } => Some(format!("{name} {}", self.secs_to(*until))),
         });
         shut.collect::<Vec<_>>().join(", ")

@@ -66,7 +66,10 @@ pub(super) async fn require(
             );
             return Failed(error).into_response();
         }
-        (Some(_), None) if wants_page(&request) => return to_sign_in(&request),
+        (Some(_), None) if wants_page(&request) => {
+            let next = come_back(&request);
+            return to_sign_in(&state, &next).await;
+        }
         (Some(_), None) => return Failed(unauthenticated()).into_response(),
     }
     if let Some(signed_in) = signed_in.clone() {
@@ -117,16 +120,20 @@ pub(super) fn wants_page(request: &Request) -> bool {
     !path.starts_with("/api/") && path != "/healthz" && path != "/readyz" && !path.ends_with("/answer")
 }
 
-fn to_sign_in(request: &Request) -> Response {
-    // A form that was sent cannot be sent again after signing in: come back to its page.
-    let path = if request.method() == Method::GET {
-        request.uri().path_and_query().map_or("/", |path| path.as_str())
-    } else {
-        "/"
-    };
-    let next: String = reqwest::Url::parse_with_params("http://localhost/sign-in", [("next", path)]).map_or_else(
-        |_| "/sign-in".to_owned(),
-        |url| format!("/sign-in?{}", url.query().unwrap_or_default()),
-    );
-    Redirect::to(&next).into_response()
+/// Where to come back to. A form that was sent cannot be sent again after signing in: its page is the start page.
+fn come_back(request: &Request) -> String {
+    let path = request
+        .uri()
+        .path_and_query()
+        .filter(|_| request.method() == Method::GET);
+    path.map_or_else(|| "/".to_owned(), ToString::to_string)
+}
+
+async fn to_sign_in(state: &AppState, next: &str) -> Response {
+    // Nobody can sign in to a new server: it opens on its set-up.
+    if matches!(state.accounts.has_admin().await, Ok(false)) {
+        return Redirect::to("/set-up").into_response();
+    }
+    let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+    Redirect::to(&format!("/sign-in?{query}")).into_response()
 }

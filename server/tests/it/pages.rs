@@ -135,6 +135,12 @@ async fn the_first_admin_is_made_by_the_link_once() {
         ..Setup::default()
     })
     .await;
+    let page = open(&app, Method::GET, "/", &[]).await;
+    assert_eq!(
+        (page.status, page.location.as_deref()),
+        (303, Some("/set-up")),
+        "a new server opens on its set-up"
+    );
     let token = app.set_up_token.as_ref().unwrap().expose_secret().to_owned();
     assert_eq!(
         open(&app, Method::GET, &format!("/set-up?token={token}"), &[])
