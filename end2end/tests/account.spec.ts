@@ -1,6 +1,6 @@
 import { expect, test } from '../support/test';
 import { ADMIN } from '../support/server';
-import { fillSignIn, signIn } from './steps';
+import { Composer, fillSignIn, hydrated, signIn } from './steps';
 
 // The browser's own line for a refused form.
 test.use({ allowedErrors: [/status of 401/] });
@@ -53,8 +53,13 @@ test.describe('without an administrator', () => {
     await expect(page).toHaveURL(/\/set-up\/key/);
     await page.getByLabel('API key').fill('AIzaSimulatedKey-0000000000000000000009');
     await page.getByRole('button', { name: 'Test and save' }).click();
+    await expect(page.getByRole('main')).toContainText('Ready');
 
+    await page.getByRole('link', { name: 'Analyze something' }).click();
     await expect(page).toHaveURL('/');
-    await expect(page.getByRole('button', { name: 'Analyze' })).toBeEnabled();
+    await hydrated(page);
+    const composer = new Composer(page);
+    await composer.ask('Name three rivers.');
+    await expect(composer.line).toContainText('Done');
   });
 });

@@ -85,16 +85,14 @@ impl Cell {
 
     /// As one key sees it: until the later of its own rest and the project's.
     pub(crate) fn state(&self, key: u32, now: Timestamp) -> CellState {
-        let gates = (self.rest.gate(now), self.key_gate(key, now));
-        match gates {
-            (Gate::Closed { until }, key) => {
-                let until = until.max(key.passes_at());
-                match self.cause {
-                    RestCause::Cooling => CellState::Cooling { until },
-                    RestCause::Exhausted => CellState::Exhausted { until },
-                    RestCause::NotEntitled => CellState::NotEntitled { until },
-                }
-            }
+        let resting = |until| match self.cause {
+            RestCause::Cooling => CellState::Cooling { until },
+            RestCause::Exhausted => CellState::Exhausted { until },
+            RestCause::NotEntitled => CellState::NotEntitled { until },
+        };
+        match (self.rest.gate(now), self.key_gate(key, now)) {
+            (Gate::Closed { until }, Gate::Closed { until: key_until }) => resting(until.max(key_until)),
+            (Gate::Closed { until }, Gate::Open | Gate::Trial | Gate::Busy { .. }) => resting(until),
             (Gate::Open | Gate::Trial | Gate::Busy { .. }, Gate::Closed { until }) => CellState::Cooling { until },
             (Gate::Busy { .. }, _) | (_, Gate::Busy { .. }) => CellState::Busy,
             (Gate::Trial, _) | (_, Gate::Trial) => CellState::Trial,

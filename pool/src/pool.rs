@@ -77,6 +77,8 @@ pub struct KeyPool {
     models: BTreeMap<String, ModelId>,
     /// When free calls are due. Entries that no longer fit their target are stale and skipped.
     probes: BTreeSet<(Timestamp, Target)>,
+    /// When rests and trials of accounts end. An entry too many is harmless.
+    accounts_due: BTreeSet<(Timestamp, u32)>,
     provider: Storm,
     current: Option<Current>,
     region_refused_since: Option<Timestamp>,
@@ -101,13 +103,14 @@ impl KeyPool {
             policy,
             strategy,
             next_reset,
-            day_end: Timestamp::from_millis(0),
+            day_end: Timestamp::EPOCH,
             serial: 0,
             revision: 0,
             roster: Roster::new(),
             tables: Vec::new(),
             models: BTreeMap::new(),
             probes: BTreeSet::new(),
+            accounts_due: BTreeSet::new(),
             provider: Storm::new(),
             current: None,
             region_refused_since: None,
@@ -156,9 +159,9 @@ impl KeyPool {
         let model = ModelId(index);
         self.models.insert(name.to_string(), model);
         let mut table = Table::new(name.to_string(), self.strategy.is_ordered());
-        // Gates are read at their true instant by `wake`: at the epoch every rest still lies ahead.
+        // At the epoch every rest lies ahead: those that are over are woken by the first call.
         for project in 0..self.roster.projects.end() {
-            table.refresh(project, &mut self.roster, Timestamp::from_millis(0));
+            table.refresh(project, &mut self.roster, Timestamp::EPOCH);
         }
         self.tables.push(table);
         Ok(model)
@@ -231,6 +234,27 @@ impl KeyPool {
         let projects: Vec<u32> = entry.projects.iter().copied().collect();
         for project in projects {
             self.refresh_project(project, now);
+        }
+    }
+
+    /// Must follow every rest and every trial of an account.
+    fn await_account(&mut self, account: u32) {
+        let due = self.roster.accounts.get(account).map(|entry| entry.spend.due());
+        if let Some(at) = due.filter(|at| *at > Timestamp::EPOCH) {
+            self.accounts_due.insert((at, account));
+        }
+    }
+
+    /// Ends the rests of accounts whose instant has passed, on every model.
+    fn wake_accounts(&mut self, now: Timestamp) {
+        while let Some(&(at, account)) = self.accounts_due.first()
+            && at <= now
+        {
+            self.accounts_due.pop_first();
+            if let Some(entry) = self.roster.accounts.get_mut(account) {
+                entry.spend.settle(now);
+                self.refresh_account(account, now);
+            }
         }
     }
 

@@ -22,7 +22,7 @@ impl Gate {
     /// When a call may pass, the epoch if now.
     pub(crate) const fn passes_at(self) -> Timestamp {
         match self {
-            Self::Open | Self::Trial => Timestamp::from_millis(0),
+            Self::Open | Self::Trial => Timestamp::EPOCH,
             Self::Busy { lost_at } => lost_at,
             Self::Closed { until } => until,
         }
@@ -93,6 +93,15 @@ impl Rest {
             self.phase = Phase::Waiting;
         }
         gate
+    }
+
+    /// When the rest or the trial must be [settled](Self::settle), the epoch if nothing is to be settled.
+    pub(crate) const fn due(&self) -> Timestamp {
+        match self.phase {
+            Phase::Open | Phase::Waiting => Timestamp::EPOCH,
+            Phase::Resting { until } => until,
+            Phase::Trying { lost_at, .. } => lost_at,
+        }
     }
 
     /// The end of a rest that has begun, whether or not it is over.

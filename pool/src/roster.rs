@@ -71,19 +71,25 @@ impl Faulty {
     }
 }
 
+/// Two cache lines: every call touches one entry.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct KeyEntry {
     pub(crate) key: Key,
     pub(crate) project: u32,
     /// Its project's.
     pub(crate) account: u32,
-    pub(crate) fault: Option<Faulty>,
-    pub(crate) probed_at: Option<Timestamp>,
     pub(crate) requests: u64,
     pub(crate) successes: u64,
     pub(crate) failures: u64,
-    pub(crate) last_success: Option<Timestamp>,
+    /// The epoch while there was none.
+    pub(crate) last_success: Timestamp,
+    pub(crate) fault: Option<Faulty>,
+    /// The epoch while it was not.
+    pub(crate) probed_at: Timestamp,
 }
+
+const _: () = assert!(size_of::<Option<KeyEntry>>() == 128, "two cache lines");
 
 impl KeyEntry {
     const fn new(key: Key, project: u32, account: u32) -> Self {
@@ -92,11 +98,11 @@ impl KeyEntry {
             project,
             account,
             fault: None,
-            probed_at: None,
+            probed_at: Timestamp::EPOCH,
             requests: 0,
             successes: 0,
             failures: 0,
-            last_success: None,
+            last_success: Timestamp::EPOCH,
         }
     }
 

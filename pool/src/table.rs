@@ -10,6 +10,8 @@ use alloc::{
     vec::Vec,
 };
 
+use core::time::Duration;
+
 use crate::{
     breaker::Breaker,
     cell::Cell,
@@ -265,13 +267,17 @@ impl Table {
         let Some(entry) = projects.get(project) else {
             return Standing::Never;
         };
-        let Some(account) = accounts.get_mut(entry.account) else {
+        let Some(account) = accounts.get(entry.account) else {
             return Standing::Never;
         };
         if entry.fault.is_some() || account.no_credit.is_some() {
             return Standing::Never;
         }
-        let mut at = account.spend.settle(now).passes_at();
+        // An account is settled for all tables at once, by the pool: here a rest lasts until that has happened.
+        let mut at = account.spend.due();
+        if at > Timestamp::EPOCH {
+            at = at.max(now.plus(Duration::from_millis(1)));
+        }
         let cell = self
             .cells
             .get_mut(self.places.get(project as usize).map_or(NOWHERE, |place| place.cell));

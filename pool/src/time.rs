@@ -7,6 +7,9 @@ use core::time::Duration;
 pub struct Timestamp(u64);
 
 impl Timestamp {
+    /// The Unix epoch: before anything the pool is told of.
+    pub(crate) const EPOCH: Self = Self(0);
+
     /// An instant that never comes.
     pub const MAX: Self = Self(u64::MAX);
 
@@ -27,6 +30,11 @@ impl Timestamp {
     pub fn plus(self, duration: Duration) -> Self {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(millis))
+    }
+
+    /// None for the epoch, where that stands for "never".
+    pub(crate) fn unless_epoch(self) -> Option<Self> {
+        (self.0 > 0).then_some(self)
     }
 
     /// Time passed since `earlier`, zero when `earlier` lies in the future.

@@ -64,8 +64,8 @@ impl Usage {
             tokens_today: 0,
             requests_today: 0,
             success_permille: WHOLE_PERMILLE,
-            day_end: Timestamp::default(),
-            last_success: Timestamp::default(),
+            day_end: Timestamp::EPOCH,
+            last_success: Timestamp::EPOCH,
             learned: Learned::default(),
         }
     }
@@ -163,7 +163,7 @@ impl Usage {
     }
 
     pub(crate) fn last_success(&self) -> Option<Timestamp> {
-        Some(self.last_success).filter(|at| *at != Timestamp::default())
+        self.last_success.unless_epoch()
     }
 
     /// Counts from before a restart. Calls already counted since are kept.

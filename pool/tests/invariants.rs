@@ -419,7 +419,7 @@ fn is_usable(snapshot: &Snapshot, view: &KeyView, model: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_histories_keep_the_promises(keys in vec(key(), 1..7), steps in vec(step(), 1..120)) {

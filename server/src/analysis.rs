@@ -312,20 +312,19 @@ impl Analysis {
         finish::log_failure(&self.caller.request_id, facts.number, &failure);
         let next = self.journey.after(&facts, &failure.outcome, sent_on, rand::random());
         let spent = self.retries_spent() || Instant::now() >= self.deadline;
-        let error = refusal::failed(
-            &failure,
-            &self.deps.pool.verdict(model),
-            self.deps.pool.retry_at(model),
-            self.deps.clock.now(),
-            sent_on,
-        );
-        self.last_failure = Some(failure);
         match next {
             Next::Again { after, .. } if !spent => {
+                self.last_failure = Some(failure);
                 self.state = State::Choosing { after };
                 None
             }
-            Next::Again { .. } | Next::FallbackModel | Next::Stop => Some(self.fail(error).await),
+            Next::Again { .. } | Next::FallbackModel | Next::Stop => {
+                let pool = &self.deps.pool;
+                let (verdict, retry_at) = (pool.verdict(model), pool.retry_at(model));
+                let error = refusal::failed(&failure, &verdict, retry_at, self.deps.clock.now(), sent_on);
+                self.last_failure = Some(failure);
+                Some(self.fail(error).await)
+            }
         }
     }
 

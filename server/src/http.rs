@@ -130,7 +130,9 @@ pub fn router(services: Services) -> Router {
     for (policy, path, methods) in pages::routes() {
         router = router.route(&path, guarded(&state, policy, methods));
     }
-    let files = pages::files(&state.site).fallback(pages::not_found.with_state(state.clone()));
+    // Guarded too, so that the page for an address without one knows who reads it.
+    let not_found = pages::not_found.layer(from_fn_with_state((state.clone(), Policy::Anyone), guard::require));
+    let files = pages::files(&state.site).fallback(not_found.with_state(state.clone()));
     router
         .fallback_service(ServiceBuilder::new().layer(from_fn(layers::cache_files)).service(files))
         .method_not_allowed_fallback(layers::method_not_allowed)

@@ -373,6 +373,9 @@ async fn open_pool(config: &Config, store: Arc<dyn Store>, clock: &Clock) -> Res
     for key in &stored {
         pool.upsert(keys::pool_entry(key));
     }
+    // Callers may name others, but the pool knows a bounded number: these two are always among them.
+    let known = [&config.text_model, &config.vision_model].map(|model| pool.model(model));
+    debug_assert!(known.iter().all(Result::is_ok), "a new pool has room for two models");
     pool.restore(pool_log::load(store.as_ref(), &stored, clock.now()).await?);
     info!(keys = stored.len(), "the pool is ready with {} key(s)", stored.len());
     Ok((pool, Arc::new(keyring), log))

@@ -6,8 +6,8 @@ use crate::error::{AppError, ErrorCode};
 pub const PROMPT_CHARS_MAX: usize = 100_000;
 /// Most images in one request.
 pub const IMAGES_MAX: usize = 16;
-/// All images of one request together, decoded.
-pub const IMAGES_BYTES_MAX: usize = 20 * 1024 * 1024;
+/// All images of one request together, decoded. With the longest prompt and system text they fit into a body of 20 MiB.
+pub const IMAGES_BYTES_MAX: usize = 20_000_000;
 /// What Gemini reads: <https://ai.google.dev/gemini-api/docs/image-understanding>.
 pub const IMAGE_TYPES: [&str; 5] = ["image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"];
 

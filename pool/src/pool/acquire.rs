@@ -30,6 +30,7 @@ impl KeyPool {
 
     /// Wakes what is due and asks the gates that do not depend on the key.
     fn lets_pass(&mut self, model: ModelId, now: Timestamp) -> bool {
+        self.wake_accounts(now);
         let Some(table) = self.tables.get_mut(model.index()) else {
             return false;
         };
@@ -123,6 +124,7 @@ impl KeyPool {
             && account.spend.try_begin(lease.serial, now, lost_at)
         {
             reach = Reach::Account(lease.account_slot);
+            self.await_account(lease.account_slot);
         }
         self.refresh(reach, lease.facts.model, now);
         reach != Reach::Nothing

@@ -58,7 +58,7 @@ impl KeyPool {
             self.drop_project(project);
         } else {
             // At the epoch no rest is over: a removal makes nothing ready that was not.
-            self.refresh_project(project, Timestamp::from_millis(0));
+            self.refresh_project(project, Timestamp::EPOCH);
         }
     }
 

@@ -101,7 +101,7 @@ impl KeyPool {
             self.schedule(target, Probing { at: next, ..probing });
             return None;
         }
-        entry.probed_at = Some(now);
+        entry.probed_at = now;
         let key = entry.key.id;
         // Stands until the probe is reported, and for good if it answers nothing.
         let at = now.plus(self.policy.unanswered_probe.wait(probing.unanswered).max(gap));
@@ -313,10 +313,12 @@ impl KeyPool {
 }
 
 /// The soonest instant at which a key may be probed again.
-pub(super) fn after_gap(now: Timestamp, probed_at: Option<Timestamp>, gap: core::time::Duration) -> Timestamp {
-    match probed_at {
-        // A probe that seems to lie far ahead dates from a clock that has stepped back since.
-        Some(at) if now.since(at) < gap && at.since(now) < gap => at.plus(gap),
-        Some(_) | None => now,
+pub(super) fn after_gap(now: Timestamp, probed_at: Timestamp, gap: core::time::Duration) -> Timestamp {
+    // A probe that seems to lie far ahead dates from a clock that has stepped back since.
+    let recent = now.since(probed_at) < gap && probed_at.since(now) < gap;
+    if recent && probed_at.unless_epoch().is_some() {
+        probed_at.plus(gap)
+    } else {
+        now
     }
 }

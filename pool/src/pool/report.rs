@@ -55,7 +55,7 @@ impl KeyPool {
         if let Some(key) = self.key_of(call) {
             if outcome.is_answer() {
                 key.successes += 1;
-                key.last_success = Some(call.now);
+                key.last_success = call.now;
             } else if outcome.is_failure() {
                 key.failures += 1;
             }
@@ -295,6 +295,7 @@ impl KeyPool {
         };
         let wait = self.policy.spend.wait(account.spend.grow(call.lease.serial));
         account.spend.rest(call.now.plus(wait), self.serial);
+        self.await_account(call.lease.account_slot);
         self.record_account(call.lease.account_slot, changes);
         Reach::Account(call.lease.account_slot)
     }
@@ -433,7 +434,11 @@ impl KeyPool {
 
     fn rest_key_on_model(&mut self, call: &Call, changes: &mut Changes) -> Reach {
         let newest = self.serial;
-        if self.key_of(call).is_none() {
+        // The key may have moved to another project since.
+        if self
+            .key_of(call)
+            .is_none_or(|key| key.project != call.lease.project_slot)
+        {
             return Reach::Nothing;
         }
         let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {

@@ -204,11 +204,10 @@ impl KeyPool {
 
     fn restore_account(&mut self, account: AccountId, billing: Option<StoredBilling>, now: Timestamp) {
         let newest = self.serial;
-        let Some(entry) = self
-            .roster
-            .account_slot(account)
-            .and_then(|slot| self.roster.accounts.get_mut(slot))
-        else {
+        let Some(slot) = self.roster.account_slot(account) else {
+            return;
+        };
+        let Some(entry) = self.roster.accounts.get_mut(slot) else {
             return;
         };
         match billing {
@@ -222,6 +221,7 @@ impl KeyPool {
                 let rested = until > now && entry.spend.rest(until, newest);
                 let count = entry.spend.count;
                 entry.spend.count = if rested { count.max(rests) } else { count };
+                self.await_account(slot);
             }
         }
     }

@@ -170,7 +170,7 @@ impl KeyPool {
             requests: key.requests,
             successes: key.successes,
             failures: key.failures,
-            last_success: key.last_success,
+            last_success: key.last_success.unless_epoch(),
         }
     }
 

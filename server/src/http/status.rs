@@ -34,7 +34,10 @@ pub(super) async fn stream(State(state): State<AppState>) -> Sse<impl Stream<Ite
                 () = state.stop.cancelled() => return None,
                 changed = changes.changed() => changed.ok()?,
             }
-            changes.mark_unchanged();
+            if shown.is_some() {
+                tokio::time::sleep(GATHER).await;
+                changes.mark_unchanged();
+            }
             let status = state.status.read();
             if is_news(shown.as_ref(), &status) {
                 let event = Event::default()
@@ -42,7 +45,6 @@ pub(super) async fn stream(State(state): State<AppState>) -> Sse<impl Stream<Ite
                     .data(serde_json::to_string(&status).unwrap_or_default());
                 return Some((Ok(event), (state, changes, Some(status))));
             }
-            tokio::time::sleep(GATHER).await;
         }
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT))

@@ -308,7 +308,25 @@ async fn images_are_taken_as_json_and_as_a_form() {
         .await
         .unwrap();
     assert_eq!(sent.status(), 200);
-    let calls = app.sim.calls();
+    // More than frameworks take by default, less than the contract's 20 MB.
+    let mut large = tiny_png();
+    large.resize(15_000_000, 0);
+    let part = reqwest::multipart::Part::bytes(large)
+        .file_name("large.png")
+        .mime_str("image/png")
+        .unwrap();
+    let form = reqwest::multipart::Form::new()
+        .text("prompt", "And this?")
+        .part("images", part);
+    let sent = app
+        .request(Method::POST, "/api/ai-analysis/analyze")
+        .bearer_auth(&token)
+        .multipart(form)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.status(), 200);
+    let calls = &app.sim.calls()[..2];
     let generated: Vec<_> = calls
         .iter()
         .filter(|call| call.body.pointer("/contents").is_some())

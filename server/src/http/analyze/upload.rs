@@ -3,8 +3,7 @@
 use app::error::{AppError, ErrorCode};
 use app::types::{AnalyzeRequest, IMAGE_TYPES, Image};
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Multipart};
-use axum::http::{HeaderMap, Request, header};
+use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -54,28 +53,24 @@ async fn from_multipart(headers: &HeaderMap, bytes: Bytes) -> Result<AnalyzeRequ
             "The form cannot be read: it is not well-formed multipart/form-data.",
         )
     };
-    let mut whole = Request::new(Body::from(bytes));
-    if let Some(content_type) = headers.get(header::CONTENT_TYPE) {
-        whole.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
-    }
-    let mut form = Multipart::from_request(whole, &()).await.map_err(|_| broken())?;
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let boundary = multer::parse_boundary(content_type.unwrap_or_default()).map_err(|_| broken())?;
+    let whole = futures::stream::iter([Ok::<_, std::convert::Infallible>(bytes)]);
+    let mut form = multer::Multipart::new(whole, boundary);
     let mut request = AnalyzeRequest::default();
     while let Some(field) = form.next_field().await.map_err(|_| broken())? {
         let name = field.name().unwrap_or_default().to_owned();
+        let mime_type = field.content_type().map(|mime| mime.essence_str().to_ascii_lowercase());
+        let has_file_name = field.file_name().is_some_and(|name| !name.is_empty());
+        let bytes = field.bytes().await.map_err(|_| broken())?;
         if name == "images" {
-            let mime_type = field.content_type().unwrap_or_default().to_ascii_lowercase();
-            let file_name_given = field.file_name().is_some_and(|name| !name.is_empty());
-            let bytes = field.bytes().await.map_err(|_| broken())?;
             // A browser sends an empty part for a file field that was left empty.
-            if !bytes.is_empty() || file_name_given {
-                request.images.push(Image {
-                    mime_type,
-                    data: STANDARD.encode(&bytes),
-                });
+            if !bytes.is_empty() || has_file_name {
+                let (mime_type, data) = (mime_type.unwrap_or_default(), STANDARD.encode(&bytes));
+                request.images.push(Image { mime_type, data });
             }
             continue;
         }
-        let bytes = field.bytes().await.map_err(|_| broken())?;
         let text = std::str::from_utf8(&bytes).map_err(|_| {
             AppError::new(
                 ErrorCode::BadRequest,
