@@ -14,7 +14,8 @@ use crate::{
 /// What a request does after an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Wait, then acquire again with this journey.
+    /// Wait, then acquire again with this journey. If that is refused, no key is left for this model: wait until
+    /// [`Exhausted::retry_at`](crate::Exhausted::retry_at) if the deadline allows, else take the fallback model or stop.
     Again {
         /// Zero when another key takes over.
         after: Duration,

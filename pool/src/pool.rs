@@ -3,8 +3,10 @@
 mod acquire;
 mod keys;
 mod probes;
+mod records;
+mod reinstate;
 mod report;
-mod storage;
+mod restore;
 mod view;
 
 use alloc::{
@@ -197,9 +199,10 @@ impl KeyPool {
         Ok(())
     }
 
-    /// Keeps the end of the provider's day. The calendar is asked once a day, not once a call.
+    /// Begins every change: what time alone has changed comes first. The calendar is asked once a day, not once a call.
     fn tick(&mut self, now: Timestamp) {
         self.day_end = self.day_end_at(now);
+        self.wake_accounts(now);
     }
 
     fn day_end_at(&self, now: Timestamp) -> Timestamp {

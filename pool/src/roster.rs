@@ -71,9 +71,9 @@ impl Faulty {
     }
 }
 
-/// Two cache lines: every call touches one entry.
+/// What every call needs lies in the first of two cache lines.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct KeyEntry {
     pub(crate) key: Key,
     pub(crate) project: u32,

@@ -21,30 +21,35 @@ struct Learned {
     tokens_per_day: u64,
 }
 
-/// All that choosing and a plain success touch of a cell, in two cache lines of their own: with 100,000 projects the
-/// time goes into memory, not into arithmetic. Only charged calls count; what is under way is reserved beside them.
+/// The counters of one cell. Only charged calls count; what is under way is reserved beside them.
+///
+/// With 100,000 projects the time goes into memory, not into arithmetic: what choosing reads lies in the first cache
+/// line, and what only reports need in the second.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct Usage {
-    pub(crate) project: u32,
-    pub(crate) in_flight: u32,
-    /// Calls up to this one belong to an earlier owner of the place.
-    born: Serial,
-    /// Number of the running minute since the Unix epoch.
-    minute: u64,
-    requests_now: u32,
-    requests_before: u32,
     tokens_now: u64,
     tokens_before: u64,
     tokens_reserved: u64,
-    tokens_today: u64,
-    requests_today: u32,
-    pub(crate) success_permille: u16,
     /// End of the counted day: counts of another day are void.
     day_end: Timestamp,
+    requests_now: u32,
+    requests_before: u32,
+    requests_today: u32,
+    pub(crate) in_flight: u32,
+    /// Number of the running minute since the Unix epoch.
+    minute: u32,
+    pub(crate) project: u32,
+    pub(crate) success_permille: u16,
+    /// Some limit was named in an answer: there is something to read in the second line.
+    has_learned: bool,
+
+    tokens_today: u64,
+    learned: Learned,
     /// The epoch while there was none.
     last_success: Timestamp,
-    learned: Learned,
+    /// Calls up to this one belong to an earlier owner of the place.
+    born: Serial,
 }
 
 const _: () = assert!(size_of::<Usage>() == 128, "two cache lines");
@@ -52,21 +57,22 @@ const _: () = assert!(size_of::<Usage>() == 128, "two cache lines");
 impl Usage {
     pub(crate) fn new(project: u32, born: Serial) -> Self {
         Self {
-            project,
-            in_flight: 0,
-            born,
-            minute: 0,
-            requests_now: 0,
-            requests_before: 0,
             tokens_now: 0,
             tokens_before: 0,
             tokens_reserved: 0,
-            tokens_today: 0,
-            requests_today: 0,
-            success_permille: WHOLE_PERMILLE,
             day_end: Timestamp::EPOCH,
-            last_success: Timestamp::EPOCH,
+            requests_now: 0,
+            requests_before: 0,
+            requests_today: 0,
+            in_flight: 0,
+            minute: 0,
+            project,
+            success_permille: WHOLE_PERMILLE,
+            has_learned: false,
+            tokens_today: 0,
             learned: Learned::default(),
+            last_success: Timestamp::EPOCH,
+            born,
         }
     }
 
@@ -94,7 +100,7 @@ impl Usage {
     }
 
     fn charge(&mut self, tokens: u64, now: Timestamp, day_end: Timestamp) {
-        self.roll(now.as_millis() / MINUTE_MS);
+        self.roll(minute_of(now));
         self.requests_now = self.requests_now.saturating_add(1);
         self.tokens_now = self.tokens_now.saturating_add(tokens);
         self.begin_day(day_end);
@@ -110,7 +116,7 @@ impl Usage {
 
     /// A clock that steps back a little keeps counting in the minute it came from; after a long way back it starts
     /// afresh, for that minute may be years away.
-    const fn roll(&mut self, minute: u64) {
+    const fn roll(&mut self, minute: u32) {
         if minute <= self.minute && self.minute - minute <= 2 {
             return;
         }
@@ -122,7 +128,7 @@ impl Usage {
 
     pub(crate) fn used(&self, now: Timestamp, day_end: Timestamp) -> Used {
         let mut rolled = *self;
-        rolled.roll(now.as_millis() / MINUTE_MS);
+        rolled.roll(minute_of(now));
         // What is left of the minute before within the last 60 seconds.
         let left_ms = MINUTE_MS - now.as_millis() % MINUTE_MS;
         let part = |count: u64| count.saturating_mul(left_ms) / MINUTE_MS;
@@ -178,6 +184,9 @@ impl Usage {
     }
 
     pub(crate) fn learned(&self) -> Limits {
+        if !self.has_learned {
+            return Limits::default();
+        }
         let known = |limit: u64| (limit > 0).then_some(limit);
         Limits {
             requests_per_minute: known(self.learned.requests_per_minute),
@@ -190,6 +199,7 @@ impl Usage {
     /// Limits from before a restart, or of a project merged into this one.
     pub(crate) fn recall(&mut self, limits: Limits) {
         let limits = self.learned().or(limits);
+        self.has_learned = limits != Limits::default();
         self.learned = Learned {
             requests_per_minute: limits.requests_per_minute.unwrap_or(0),
             tokens_per_minute: limits.tokens_per_minute.unwrap_or(0),
@@ -200,7 +210,7 @@ impl Usage {
 
     /// True when the limit is news. A limit of zero is no quota at all, and another outcome.
     pub(crate) const fn learn_minute(&mut self, limit: Option<Limit>) -> bool {
-        match limit {
+        let news = match limit {
             Some(Limit {
                 unit: LimitUnit::Requests,
                 value,
@@ -210,12 +220,14 @@ impl Usage {
                 value,
             }) => learn(&mut self.learned.tokens_per_minute, value),
             None => false,
-        }
+        };
+        self.has_learned |= news;
+        news
     }
 
     /// As [`learn_minute`](Self::learn_minute).
     pub(crate) const fn learn_day(&mut self, limit: Option<Limit>) -> bool {
-        match limit {
+        let news = match limit {
             Some(Limit {
                 unit: LimitUnit::Requests,
                 value,
@@ -225,8 +237,15 @@ impl Usage {
                 value,
             }) => learn(&mut self.learned.tokens_per_day, value),
             None => false,
-        }
+        };
+        self.has_learned |= news;
+        news
     }
+}
+
+/// Minutes since the Unix epoch; enough for 8,000 years.
+fn minute_of(now: Timestamp) -> u32 {
+    u32::try_from(now.as_millis() / MINUTE_MS).unwrap_or(u32::MAX)
 }
 
 const fn learn(known: &mut u64, value: u64) -> bool {

@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test stops at the first surprise"
 )]
@@ -45,7 +46,7 @@ enum Step {
     },
     Probe(Outcome),
     Pass(u64),
-    StepBack(u64),
+    SetBack(u64),
     Reinstate(Option<u64>),
     Restart,
     Choosing(Choosing),
@@ -91,7 +92,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn key() -> impl Strategy<Value = Key> {
     let moved = prop_oneof![4 => Just(None), 1 => (1..=4_u64).prop_map(Some)];
     (1..=7_u64, moved, -1..=1_i32, prop::bool::weighted(0.9)).prop_map(|(id, moved, priority, enabled)| {
-        let project = moved.unwrap_or((id + 1) / 2);
+        let project = moved.unwrap_or(id.div_ceil(2));
         Key {
             id: KeyId(id),
             number: u32::try_from(id).unwrap(),
@@ -122,7 +123,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (any::<usize>(), outcome()).prop_map(|(lease, outcome)| Step::Report { lease, outcome }),
         2 => outcome().prop_map(Step::Probe),
         6 => pass.prop_map(Step::Pass),
-        1 => back.prop_map(Step::StepBack),
+        1 => back.prop_map(Step::SetBack),
         1 => prop::option::of(1..=7_u64).prop_map(Step::Reinstate),
         1 => Just(Step::Restart),
         1 => select(vec![Choosing::Headroom, Choosing::Sticky]).prop_map(Step::Choosing),
@@ -183,7 +184,7 @@ impl World {
                 assert!(self.pool.probes_due(self.now).is_empty(), "each key is named once");
             }
             Step::Pass(ms) => self.now = self.now.plus(Duration::from_millis(ms)),
-            Step::StepBack(ms) => self.now = Timestamp::from_millis(self.now.as_millis().saturating_sub(ms)),
+            Step::SetBack(ms) => self.now = Timestamp::from_millis(self.now.as_millis().saturating_sub(ms)),
             Step::Reinstate(key) => {
                 let scope = key.map_or(Scope::All, |key| Scope::Key(KeyId(key)));
                 drop(self.pool.reinstate(scope, self.now));
@@ -322,11 +323,7 @@ impl World {
                     assert!(now_until >= Some(until), "{model}: {old:#?} {new:#?}");
                 }
             }
-            let limited = |view: &KeyView| match view.state {
-                KeyState::SpendLimited { until } => Some(until),
-                _ => None,
-            };
-            if let (Some(until), KeyState::Ready) = (limited(old), new.state) {
+            if let (KeyState::SpendLimited { until }, KeyState::Ready) = (old.state, new.state) {
                 assert!(until <= self.now, "{old:#?} {new:#?}");
             }
         }

@@ -1,7 +1,7 @@
 //! Use case: one analysis. A bounded loop {acquire → call → outcome → report *before anything else can fail* → record}
 //! that asks another key only while nothing was sent on.
 //!
-//! It is driven by its reader: every [`Analysis::next`] does the work up to the next event. Dropping it closes the call to the
+//! It is driven by its reader: every `next` does the work up to the next event. Dropping it closes the call to the
 //! provider, gives the lease back and records that the caller left.
 
 mod finish;

@@ -30,7 +30,6 @@ impl KeyPool {
 
     /// Wakes what is due and asks the gates that do not depend on the key.
     fn lets_pass(&mut self, model: ModelId, now: Timestamp) -> bool {
-        self.wake_accounts(now);
         let Some(table) = self.tables.get_mut(model.index()) else {
             return false;
         };

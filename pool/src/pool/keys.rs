@@ -14,6 +14,7 @@ impl KeyPool {
     /// Adds a key, or changes one with the same id. What is known of it and of its project stays. A project that loses its
     /// last key to another project hands on its rests: the quota was the same all along.
     pub fn upsert(&mut self, key: Key, now: Timestamp) {
+        self.tick(now);
         let id = key.id;
         let (project, is_new) = self.roster.project_or_new(key.project, key.account);
         if !is_new {
@@ -65,6 +66,7 @@ impl KeyPool {
     /// Switches a key on or off. Switching on is a person's act: it also clears a revocation of the key and its project.
     pub fn set_enabled(&mut self, key: KeyId, enabled: bool, now: Timestamp) -> Changes {
         let mut changes = Changes::default();
+        self.tick(now);
         let Some(slot) = self.roster.key_slot(key) else {
             return changes;
         };

@@ -56,6 +56,12 @@ fn all_mistakes_are_listed_at_once_and_no_value_is_printed() {
 }
 
 #[test]
+fn names_that_our_own_documents_export_stop_nobody() {
+    let names = ["KEYPOOL_URL", "KEYPOOL_TOKEN", "KEYPOOL_CHROMIUM"];
+    assert!(check(&layers(&names.map(|name| (name, "x")))).is_ok());
+}
+
+#[test]
 fn keys_may_have_gaps_and_duplicates_quotes_and_placeholders_are_refused() {
     let config = check(&layers(&[
         ("GOOGLE_AI_API_KEY_1", "AQ.first-key-000001"),
