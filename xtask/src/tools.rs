@@ -1,6 +1,7 @@
 //! What the commands need beside a Rust toolchain, a C compiler, Node and npm; installed where that is possible.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -114,10 +115,11 @@ fn ensure_npm_packages(workspace: &Workspace) -> Result<()> {
     fs::write(&installed, wanted).with_context(|| installed.display().to_string())
 }
 
+/// Where `end2end/playwright.config.ts` looks too.
 fn has_chromium() -> bool {
-    env::var_os("KEYPOOL_CHROMIUM").is_some_and(|path| Path::new(&path).is_file())
-        || is_installed("chromium")
-        || is_installed("chromium-browser")
+    let usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].map(OsString::from);
+    let named = env::var_os("KEYPOOL_CHROMIUM");
+    usual.into_iter().chain(named).any(|path| Path::new(&path).is_file())
 }
 
 /// Other systems keep their fonts elsewhere, and have some.
