@@ -128,6 +128,21 @@ fn acquire_and_report_sticky_one_usable(bencher: Bencher<'_, '_>, keys: u64) {
     acquire_and_report(bencher, pool_with_one(keys, Strategy::Sticky));
 }
 
+/// Choosing alone: nothing is reserved or leased.
+#[divan::bench(args = KEYS, sample_size = 1_000)]
+fn choose_all_usable(bencher: Bencher<'_, '_>, keys: u64) {
+    let (pool, model) = pool_of(keys, Strategy::Headroom);
+    let mut chance = Chance(1);
+    let journey = pool.journey();
+    let want = Want {
+        model,
+        tokens: 0,
+        journey: &journey,
+        owner: None,
+    };
+    bencher.bench_local(|| black_box(pool.peek(&want, START, chance.next())).is_some());
+}
+
 /// Leases without reports: choosing and reserving.
 fn acquire(bencher: Bencher<'_, '_>, (mut pool, model): (KeyPool, ModelId)) {
     let mut chance = Chance(1);

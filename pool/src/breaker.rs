@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
+    model::ModelId,
     policy::Policy,
     rest::{Rest, Serial},
     time::Timestamp,
@@ -85,7 +86,7 @@ pub(crate) struct Refusal {
     pub(crate) at: Timestamp,
     pub(crate) project: u32,
     pub(crate) key: u32,
-    pub(crate) model: u32,
+    pub(crate) model: ModelId,
 }
 
 /// What a refusal without detail means.

@@ -195,6 +195,11 @@ impl Cell {
         rested
     }
 
+    /// There is something to store.
+    pub(crate) const fn is_telling(&self) -> bool {
+        self.rest.resting_until().is_some() || self.spent_until_reset.is_some() || self.day_retries > 0
+    }
+
     /// What outlives the cell.
     pub(crate) fn knowledge(&self) -> Knowledge {
         Knowledge {

@@ -59,6 +59,8 @@ pub struct Lease {
     pub(crate) cell: u32,
     /// Nothing of its cell, key or account rested or waited for a trial.
     pub(crate) calm: bool,
+    /// Where the project stood in its ready list: a guess by the time of the report.
+    pub(crate) at: u32,
 }
 
 impl Lease {

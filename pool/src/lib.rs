@@ -86,6 +86,7 @@ mod selection;
 mod slots;
 mod snapshot;
 mod table;
+mod tables;
 mod time;
 mod usage;
 

@@ -90,7 +90,7 @@ pub struct Policy {
     /// Calls after an answer without content.
     pub empty_more: u32,
 
-    /// Most model names the pool learns.
+    /// Most models the pool knows at once.
     pub models_max: usize,
 }
 
@@ -156,7 +156,7 @@ impl Default for Policy {
             },
             transport_more: 1,
             empty_more: 1,
-            models_max: 1_000,
+            models_max: 256,
         }
     }
 }

@@ -9,11 +9,7 @@ mod report;
 mod restore;
 mod view;
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    string::{String, ToString as _},
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, vec::Vec};
 use core::{fmt, time::Duration};
 
 use crate::{
@@ -26,7 +22,7 @@ use crate::{
     rest::Serial,
     roster::Roster,
     selection::{Current, Strategy},
-    table::Table,
+    tables::Tables,
     time::Timestamp,
 };
 use probes::Target;
@@ -75,8 +71,7 @@ pub struct KeyPool {
     /// Counts changes that may move a key from one count to another.
     revision: u64,
     roster: Roster,
-    tables: Vec<Table>,
-    models: BTreeMap<String, ModelId>,
+    tables: Tables,
     /// When free calls are due. Entries that no longer fit their target are stale and skipped.
     probes: BTreeSet<(Timestamp, Target)>,
     /// When rests and trials of accounts end. An entry too many is harmless.
@@ -109,8 +104,7 @@ impl KeyPool {
             serial: 0,
             revision: 0,
             roster: Roster::new(),
-            tables: Vec::new(),
-            models: BTreeMap::new(),
+            tables: Tables::new(),
             probes: BTreeSet::new(),
             accounts_due: BTreeSet::new(),
             provider: Storm::new(),
@@ -128,7 +122,7 @@ impl KeyPool {
     /// Changes how keys are chosen.
     pub fn set_strategy(&mut self, strategy: Strategy) {
         self.strategy = strategy;
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut() {
             table.set_ordered(strategy.is_ordered());
         }
     }
@@ -145,39 +139,33 @@ impl KeyPool {
         Journey::new(&self.policy)
     }
 
-    /// The id of a model name, learned on first use.
+    /// The id of a model name, learned on first use. At the policy's bound a new name takes the place of a model that
+    /// never answered, has no call under way and no configured limits; its cells and rests go with it.
     ///
     /// # Errors
-    /// [`TooManyModels`] when the name is new and the policy's bound is reached.
+    /// [`TooManyModels`] when the name is new and there is no such model.
     pub fn model(&mut self, name: &str) -> Result<ModelId, TooManyModels> {
-        if let Some(&model) = self.models.get(name) {
+        if let Some(model) = self.tables.named(name) {
             return Ok(model);
         }
-        let models_max = self.policy.models_max;
-        let index = u32::try_from(self.tables.len()).map_err(|_| TooManyModels { models_max })?;
-        if self.tables.len() >= models_max {
-            return Err(TooManyModels { models_max });
-        }
-        let model = ModelId(index);
-        self.models.insert(name.to_string(), model);
-        let mut table = Table::new(name.to_string(), self.strategy.is_ordered());
+        let ordered = self.strategy.is_ordered();
+        let table = self.tables.add(name, ordered, self.policy.models_max)?;
         // At the epoch every rest lies ahead: those that are over are woken by the first call.
         for project in 0..self.roster.projects.end() {
             table.refresh(project, &mut self.roster, Timestamp::EPOCH);
         }
-        self.tables.push(table);
-        Ok(model)
+        Ok(table.id)
     }
 
-    /// The name of a model; empty for an id of another pool.
+    /// The name of a model; empty for one that was forgotten.
     #[must_use]
     pub fn model_name(&self, model: ModelId) -> &str {
-        self.tables.get(model.index()).map_or("", |table| table.name.as_str())
+        self.tables.get(model).map_or("", |table| table.name.as_str())
     }
 
     /// Configured limits of a model and tier. Limits learned from answers go before them.
     pub fn set_limits(&mut self, model: ModelId, tier: Tier, limits: Limits) {
-        if let Some(table) = self.tables.get_mut(model.index()) {
+        if let Some(table) = self.tables.get_mut(model) {
             table.configure(tier, limits);
         }
     }
@@ -215,7 +203,7 @@ impl KeyPool {
             Reach::Nothing => {}
             Reach::Cell(project) => {
                 self.revision += 1;
-                if let Some(table) = self.tables.get_mut(model.index()) {
+                if let Some(table) = self.tables.get_mut(model) {
                     table.refresh(project, &mut self.roster, now);
                 }
             }
@@ -225,7 +213,7 @@ impl KeyPool {
 
     fn refresh_project(&mut self, project: u32, now: Timestamp) {
         self.revision += 1;
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut() {
             table.refresh(project, &mut self.roster, now);
         }
     }

@@ -49,6 +49,8 @@ impl Strategy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
     pub(crate) spot: Spot,
+    /// Where the spot lies in the list of its class.
+    pub(crate) at: u32,
     pub(crate) key: u32,
 }
 
@@ -69,8 +71,8 @@ impl Search<'_> {
     /// The next key, and where `sticky` stays from now on.
     pub(crate) fn choose(&self, strategy: Strategy, current: Option<Current>) -> Option<(Choice, Option<Current>)> {
         if let Some(owner) = self.want.owner {
-            let spot = self.table.spot(self.roster.project_slot(owner)?)?;
-            return Some((self.choice(spot)?, current));
+            let (spot, at) = self.table.spot(self.roster.project_slot(owner)?)?;
+            return Some((self.choice(spot, at)?, current));
         }
         if let Some(choice) = self.same_key() {
             return Some((choice, current));
@@ -84,23 +86,29 @@ impl Search<'_> {
     /// After a failure of the provider the same key is asked again.
     fn same_key(&self) -> Option<Choice> {
         let slot = self.roster.key_slot(self.want.journey.stay_on()?)?;
-        let spot = self.spot_of_key(slot)?;
+        let (spot, at) = self.spot_of_key(slot)?;
         self.allows_key(slot)
-            .then_some(Choice { spot, key: slot })
+            .then_some(Choice { spot, at, key: slot })
             .filter(|choice| self.allows_project(choice.spot.project))
     }
 
     /// The project's spot, if this very key could be leased.
-    fn spot_of_key(&self, slot: u32) -> Option<Spot> {
+    fn spot_of_key(&self, slot: u32) -> Option<(Spot, u32)> {
         let key = self.roster.keys.get(slot)?;
-        let spot = self.table.spot(key.project)?;
-        self.table.key_passes(spot.cell, slot, key, self.now).then_some(spot)
+        let (spot, at) = self.table.spot(key.project)?;
+        self.table
+            .key_passes(spot.cell, slot, key, self.now)
+            .then_some((spot, at))
     }
 
     /// A key of this project, if the journey allows one: of the best class, among equals by chance.
-    pub(crate) fn choice(&self, spot: Spot) -> Option<Choice> {
+    pub(crate) fn choice(&self, spot: Spot, at: u32) -> Option<Choice> {
         if spot.key != NOWHERE && self.want.journey.is_fresh() {
-            return Some(Choice { spot, key: spot.key });
+            return Some(Choice {
+                spot,
+                at,
+                key: spot.key,
+            });
         }
         if !self.allows_project(spot.project) {
             return None;
@@ -117,7 +125,7 @@ impl Search<'_> {
         let equals = || passing().filter(|(class, _)| *class == best);
         let count = u64::try_from(equals().count()).unwrap_or(u64::MAX);
         let nth = usize::try_from(scaled(self.chance, count)).unwrap_or(0);
-        equals().nth(nth).map(|(_, key)| Choice { spot, key })
+        equals().nth(nth).map(|(_, key)| Choice { spot, at, key })
     }
 
     fn allows_project(&self, project: u32) -> bool {

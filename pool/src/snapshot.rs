@@ -87,7 +87,8 @@ pub struct KeyView {
     pub key: Key,
     /// What stands between the key and any call.
     pub state: KeyState,
-    /// Models this key's project was used with, in order of first use.
+    /// Models this key's project was used with, in order of first use. Models that never answered are left out where
+    /// there is nothing to tell.
     pub cells: Vec<CellView>,
     /// Calls leased since the process began.
     pub requests: u64,
@@ -197,7 +198,7 @@ impl Verdict {
 pub struct Snapshot {
     /// All keys, by number.
     pub keys: Vec<KeyView>,
-    /// Models asked for so far, in order of first use.
+    /// Models the pool remembers, in order of first use.
     pub models: Vec<ModelView>,
     /// How the next key is chosen.
     pub strategy: Strategy,

@@ -4,7 +4,9 @@
 //! each knows its place in its list; a project leaves by swapping with the last. Resting projects lie in a tree by
 //! the instant at which they may return, and are looked at when that instant has passed.
 
+mod judging;
 mod lists;
+mod score;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -14,13 +16,16 @@ use alloc::{
 
 use core::time::Duration;
 
+pub(crate) use score::{Merit, Reading, Score};
+
 use crate::{
     breaker::Breaker,
     cell::Cell,
     key::Tier,
+    model::ModelId,
     quota::Limits,
-    rest::{Gate, Rest, Serial},
-    roster::{Class, KeyEntry, Roster},
+    rest::{Rest, Serial},
+    roster::Class,
     slots::{NOWHERE, Slots},
     snapshot::Counts,
     time::Timestamp,
@@ -35,9 +40,10 @@ pub(crate) struct Spot {
     pub(crate) cell: u32,
     /// Its only key, `NOWHERE` if it has several.
     pub(crate) key: u32,
-    /// No trial is due, of the cell, the key or the account: a lease has nothing to look at but the usage.
-    pub(crate) calm: bool,
+    pub(crate) score: Score,
 }
+
+const _: () = assert!(size_of::<Spot>() == 20, "choosing is as fast as this is small");
 
 /// Where a project stands in the order that `sticky` follows: class, number of its first usable key, project.
 pub(crate) type Rank = (Class, u32, u32);
@@ -52,6 +58,7 @@ pub(crate) enum Standing {
         review_at: Timestamp,
         /// As in [`Spot`].
         key: u32,
+        /// As in [`Score`].
         calm: bool,
     },
     /// At this instant it may be ready.
@@ -82,6 +89,7 @@ pub(crate) struct KeptCounts {
 
 #[derive(Debug)]
 pub(crate) struct Table {
+    pub(crate) id: ModelId,
     pub(crate) name: String,
     pub(crate) cells: Slots<Cell>,
     /// In the places of `cells`.
@@ -91,6 +99,10 @@ pub(crate) struct Table {
     pub(crate) empty_answers: u64,
     /// The provider is known to have this model: it answered, or it counted a quota.
     pub(crate) in_use: bool,
+    /// The provider charged a call: there is such a model.
+    pub(crate) answered: bool,
+    /// Leases that are not reported.
+    pub(crate) leases: u32,
     pub(crate) kept: Option<KeptCounts>,
     configured_free: Limits,
     configured_paid: Limits,
@@ -102,8 +114,9 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(name: String, ordered: bool) -> Self {
+    pub(crate) fn new(id: ModelId, name: String, ordered: bool) -> Self {
         Self {
+            id,
             name,
             cells: Slots::new(),
             usages: Vec::new(),
@@ -111,6 +124,8 @@ impl Table {
             breaker: Breaker::default(),
             empty_answers: 0,
             in_use: false,
+            answered: false,
+            leases: 0,
             kept: None,
             configured_free: Limits::default(),
             configured_paid: Limits::default(),
@@ -128,11 +143,18 @@ impl Table {
         }
     }
 
-    pub(crate) const fn configure(&mut self, tier: Tier, limits: Limits) {
+    pub(crate) fn configure(&mut self, tier: Tier, limits: Limits) {
+        self.forget_scores();
         match tier {
             Tier::Free => self.configured_free = limits,
             Tier::Paid => self.configured_paid = limits,
         }
+    }
+
+    /// Nothing would be lost but a few rests. Limits are a person's word that the model exists.
+    pub(crate) fn may_be_forgotten(&self) -> bool {
+        let limited = [self.configured_free, self.configured_paid] != [Limits::default(); 2];
+        !self.answered && self.leases == 0 && !limited
     }
 
     pub(crate) const fn ready(&self) -> &BTreeMap<Class, Vec<Spot>> {
@@ -147,16 +169,28 @@ impl Table {
         &self.due
     }
 
-    /// The project's spot if it is ready.
-    pub(crate) fn spot(&self, project: u32) -> Option<Spot> {
+    /// The first instant after now at which a project is looked at, [`Timestamp::MAX`] if there is none.
+    pub(crate) fn next_due(&self, now: Timestamp) -> Timestamp {
+        let just_after = now.plus(Duration::from_millis(1));
+        self.due
+            .range((just_after, 0)..)
+            .next()
+            .map_or(Timestamp::MAX, |&(at, _)| at)
+    }
+
+    /// The project's spot if it is ready, and where it lies in the list of its class.
+    pub(crate) fn spot(&self, project: u32) -> Option<(Spot, u32)> {
         let place = self.place(project);
         match place.standing {
-            Standing::Ready { key, calm, .. } => Some(Spot {
-                project,
-                cell: place.cell,
-                key,
-                calm,
-            }),
+            Standing::Ready { key, calm, spot, .. } => Some((
+                Spot {
+                    project,
+                    cell: place.cell,
+                    key,
+                    score: Score::unknown(calm),
+                },
+                spot,
+            )),
             Standing::Later(_) | Standing::Never => None,
         }
     }
@@ -226,106 +260,5 @@ impl Table {
         if let Some(old) = self.places.get_mut(index) {
             *old = place;
         }
-    }
-
-    /// Looks at the projects whose instant has passed.
-    pub(crate) fn wake(&mut self, roster: &mut Roster, now: Timestamp) {
-        while let Some(&(at, project)) = self.due.first()
-            && at <= now
-        {
-            self.refresh(project, roster, now);
-        }
-    }
-
-    /// Decides anew where a project stands. Must follow every change of its cell, keys, project or account.
-    pub(crate) fn refresh(&mut self, project: u32, roster: &mut Roster, now: Timestamp) {
-        let standing = self.judge(project, roster, now);
-        self.stand(project, standing);
-    }
-
-    fn judge(&mut self, project: u32, roster: &mut Roster, now: Timestamp) -> Standing {
-        let Roster {
-            keys,
-            projects,
-            accounts,
-            ..
-        } = roster;
-        let Some(entry) = projects.get(project) else {
-            return Standing::Never;
-        };
-        let Some(account) = accounts.get(entry.account) else {
-            return Standing::Never;
-        };
-        if entry.fault.is_some() || account.no_credit.is_some() {
-            return Standing::Never;
-        }
-        // An account is settled for all tables at once, by the pool: here a rest lasts until that has happened.
-        let mut at = account.spend.due();
-        if at > Timestamp::EPOCH {
-            at = at.max(now.plus(Duration::from_millis(1)));
-        }
-        let cell = self
-            .cells
-            .get_mut(self.places.get(project as usize).map_or(NOWHERE, |place| place.cell));
-        let cell = cell.map(|cell| {
-            at = at.max(cell.settle(now).passes_at());
-            &*cell
-        });
-        let calm = account.spend.is_open() && cell.is_none_or(Cell::is_calm);
-        let only_key = match entry.keys.as_slice() {
-            [key] => *key,
-            _ => NOWHERE,
-        };
-        let mut best: Option<(Class, u32)> = None;
-        let mut soonest: Option<Timestamp> = None;
-        for &slot in &entry.keys {
-            let Some(key) = keys.get(slot).filter(|key| key.is_sound()) else {
-                continue;
-            };
-            let key_at = cell.map_or(Gate::Open, |cell| cell.key_gate(slot, now)).passes_at();
-            if key_at <= now {
-                let rank = (key.class(), key.key.number);
-                best = Some(best.map_or(rank, |best| best.min(rank)));
-            } else {
-                soonest = Some(soonest.map_or(key_at, |soonest| soonest.min(key_at)));
-            }
-        }
-        match (best, soonest) {
-            (Some((class, number)), _) if at <= now => Standing::Ready {
-                class,
-                number,
-                spot: NOWHERE,
-                review_at: soonest.unwrap_or(Timestamp::MAX),
-                key: only_key,
-                calm,
-            },
-            (Some(_), _) => Standing::Later(at),
-            (None, Some(soonest)) => Standing::Later(at.max(soonest)),
-            (None, None) => Standing::Never,
-        }
-    }
-
-    /// The project's place will be used again.
-    pub(crate) fn forget_project(&mut self, project: u32) {
-        self.stand(project, Standing::Never);
-        let cell = self.cell_slot(project);
-        self.cells.remove(cell);
-        self.set_place(project, UNUSED);
-    }
-
-    pub(crate) fn forget_key(&mut self, project: u32, key: u32) {
-        let slot = self.cell_slot(project);
-        if let Some(cell) = self.cells.get_mut(slot) {
-            cell.forgive_key(key);
-        }
-    }
-
-    /// May this key be leased now, given that its project is ready?
-    pub(crate) fn key_passes(&self, cell: u32, slot: u32, key: &KeyEntry, now: Timestamp) -> bool {
-        key.is_sound()
-            && match self.cells.get(cell).map_or(Gate::Open, |cell| cell.key_gate(slot, now)) {
-                Gate::Open | Gate::Trial => true,
-                Gate::Busy { .. } | Gate::Closed { .. } => false,
-            }
     }
 }

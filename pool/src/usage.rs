@@ -151,12 +151,32 @@ impl Usage {
         if *limits == Limits::default() {
             return WHOLE_PPM;
         }
+        let (minute_ppm, day_ppm) = self.left_ppm(limits, used);
+        minute_ppm.min(day_ppm)
+    }
+
+    fn left_ppm(&self, limits: &Limits, used: &Used) -> (u32, u32) {
         let requests_today = used.requests_today.saturating_add(u64::from(self.in_flight));
         let tokens_today = used.tokens_today.saturating_add(self.tokens_reserved);
-        left_ppm(used.requests_minute, limits.requests_per_minute)
-            .min(left_ppm(used.tokens_minute, limits.tokens_per_minute))
-            .min(left_ppm(requests_today, limits.requests_per_day))
-            .min(left_ppm(tokens_today, limits.tokens_per_day))
+        let minute = left_ppm(used.requests_minute, limits.requests_per_minute)
+            .min(left_ppm(used.tokens_minute, limits.tokens_per_minute));
+        let day = left_ppm(requests_today, limits.requests_per_day).min(left_ppm(tokens_today, limits.tokens_per_day));
+        (minute, day)
+    }
+
+    /// Parts left of the minute's and of the day's limits, in millionths, and calls in the last 60 seconds.
+    pub(crate) fn left(&self, limits: &Limits, now: Timestamp, day_end: Timestamp) -> (u32, u32, u64) {
+        let used = self.used(now, day_end);
+        if *limits == Limits::default() {
+            return (WHOLE_PPM, WHOLE_PPM, used.requests_minute);
+        }
+        let (minute_ppm, day_ppm) = self.left_ppm(limits, &used);
+        (minute_ppm, day_ppm, used.requests_minute)
+    }
+
+    /// Something was counted or learned, or is under way.
+    pub(crate) const fn is_telling(&self) -> bool {
+        self.has_learned || self.requests_today > 0 || self.in_flight > 0
     }
 
     /// Calls and tokens of the day that ends at [`day_end`](Self::day_end).
@@ -244,7 +264,7 @@ impl Usage {
 }
 
 /// Minutes since the Unix epoch; enough for 8,000 years.
-fn minute_of(now: Timestamp) -> u32 {
+pub(crate) fn minute_of(now: Timestamp) -> u32 {
     u32::try_from(now.as_millis() / MINUTE_MS).unwrap_or(u32::MAX)
 }
 

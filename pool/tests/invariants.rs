@@ -329,7 +329,7 @@ impl World {
         }
     }
 
-    fn check_counts(&self) {
+    fn check_counts(&mut self) {
         let snapshot = self.pool.snapshot(self.now);
         let c = snapshot.counts;
         let parts = c.available + c.busy + c.spent + c.cooling + c.not_entitled + c.no_credit + c.needs_setup;
@@ -350,7 +350,7 @@ impl World {
         if let Some(next) = self.pool.next_ready(self.now).filter(|next| *next > self.now) {
             let just_before = Timestamp::from_millis(next.as_millis() - 1);
             for model in &self.models {
-                let serves = |at| self.pool.verdict(Some(*model), at).0 == Verdict::Serving;
+                let mut serves = |at| self.pool.verdict(Some(*model), at).0 == Verdict::Serving;
                 assert_eq!(serves(self.now), serves(just_before), "{next:?}");
             }
         }

@@ -2,13 +2,14 @@
 
 use super::{KeyPool, Reach, view};
 use crate::{
+    key::KeyId,
     lease::{Exhausted, Lease, LeaseFacts, Want},
     model::ModelId,
     rest::Gate,
     selection::{Choice, Search},
     slots::NOWHERE,
-    snapshot::{Counts, Verdict},
-    table::{KeptCounts, Standing},
+    snapshot::Verdict,
+    table::Standing,
     time::Timestamp,
 };
 
@@ -30,7 +31,7 @@ impl KeyPool {
 
     /// Wakes what is due and asks the gates that do not depend on the key.
     fn lets_pass(&mut self, model: ModelId, now: Timestamp) -> bool {
-        let Some(table) = self.tables.get_mut(model.index()) else {
+        let Some(table) = self.tables.get_mut(model) else {
             return false;
         };
         table.wake(&mut self.roster, now);
@@ -42,6 +43,19 @@ impl KeyPool {
         gates.iter().all(|gate| gate.passes_at() <= now)
     }
 
+    /// The key that [`acquire`](Self::acquire) would lease, if it were asked with the same arguments and nothing came
+    /// due. Changes nothing.
+    #[must_use]
+    pub fn peek(&self, want: &Want<'_>, now: Timestamp, chance: u64) -> Option<KeyId> {
+        let table = self.tables.get(want.model)?;
+        let gates = [&self.provider.rest, &table.hidden, &table.breaker.rest];
+        if want.journey.is_over() || gates.iter().any(|gate| gate.gate(now).passes_at() > now) {
+            return None;
+        }
+        let (choice, _) = self.search(want, now, chance)?.choose(self.strategy, self.current)?;
+        Some(self.roster.keys.get(choice.key)?.key.id)
+    }
+
     fn choose(&mut self, want: &Want<'_>, now: Timestamp, chance: u64) -> Option<Choice> {
         let search = self.search(want, now, chance)?;
         let (choice, current) = search.choose(self.strategy, self.current)?;
@@ -50,7 +64,7 @@ impl KeyPool {
     }
 
     fn search<'a>(&'a self, want: &'a Want<'a>, now: Timestamp, chance: u64) -> Option<Search<'a>> {
-        let table = self.tables.get(want.model.index())?;
+        let table = self.tables.get(want.model)?;
         Some(Search {
             table,
             roster: &self.roster,
@@ -64,11 +78,15 @@ impl KeyPool {
 
     /// Makes the choice a lease: reserves, and begins the trials that are due.
     fn lease(&mut self, choice: Choice, want: &Want<'_>, now: Timestamp) -> Option<Lease> {
-        let Choice { spot, key: key_slot } = choice;
+        let Choice {
+            spot,
+            at,
+            key: key_slot,
+        } = choice;
         let born = self.serial;
         let serial = born + 1;
         let lost_at = now.plus(self.policy.trial_lost_after);
-        let table = self.tables.get_mut(want.model.index())?;
+        let table = self.tables.get_mut(want.model)?;
         let cell = match spot.cell {
             NOWHERE => table.cell_or_new(spot.project, born),
             cell => cell,
@@ -76,6 +94,8 @@ impl KeyPool {
         table.usage_mut(cell)?.reserve(want.tokens);
         let key = self.roster.keys.get_mut(key_slot)?;
         key.requests += 1;
+        table.rescore((key.class(), at), spot.project, cell, now, self.day_end);
+        table.leases = table.leases.saturating_add(1);
         self.serial = serial;
         let gates = [&mut self.provider.rest, &mut table.hidden, &mut table.breaker.rest];
         let mut trial = false;
@@ -99,9 +119,10 @@ impl KeyPool {
             project_slot: spot.project,
             account_slot: key.account,
             cell,
-            calm: spot.calm,
+            calm: spot.score.calm,
+            at,
         };
-        if !spot.calm {
+        if !spot.score.calm {
             lease.facts.trial |= self.begin_trials(&lease, lost_at);
         }
         Some(lease)
@@ -111,7 +132,7 @@ impl KeyPool {
     fn begin_trials(&mut self, lease: &Lease, lost_at: Timestamp) -> bool {
         let now = lease.facts.issued_at;
         let mut reach = Reach::Nothing;
-        let table = self.tables.get_mut(lease.facts.model.index());
+        let table = self.tables.get_mut(lease.facts.model);
         if let Some(cell) = table.and_then(|table| table.cells.get_mut(lease.cell)) {
             let key = cell.key_rest_mut(lease.key_slot);
             let key_tries = key.is_some_and(|rest| rest.try_begin(lease.serial, now, lost_at));
@@ -144,40 +165,30 @@ impl KeyPool {
         Exhausted {
             verdict,
             counts,
-            retry_at: self.retry_at(want, &counts, now),
+            retry_at: self.retry_of(want, now),
         }
     }
 
-    /// Counting looks at every key. A pool that refuses is asked again and again, so the counts are kept until
-    /// something changes, or a second has passed.
-    fn kept_counts(&mut self, model: ModelId, now: Timestamp) -> Counts {
-        let revision = self.revision;
-        if let Some(kept) = self.tables.get(model.index()).and_then(|table| table.kept)
-            && kept.revision == revision
-            && kept.from <= now
-            && now < kept.until
-        {
-            return kept.counts;
-        }
-        let counts = self.counts(Some(model), now);
-        if let Some(table) = self.tables.get_mut(model.index()) {
-            let due = table.due().first().map_or(Timestamp::MAX, |&(at, _)| at);
-            let until = due.min(now.plus(core::time::Duration::from_secs(1)));
-            table.kept = Some(KeptCounts {
-                revision,
-                from: now,
-                until,
-                counts,
-            });
-        }
-        counts
+    /// When a new request for the model may be served, as far as time alone decides. `None` when it may be now, or
+    /// when only a person or a probe can help. Changes nothing: no lease is given and no trial begins.
+    #[must_use]
+    pub fn retry_at(&self, model: ModelId, now: Timestamp) -> Option<Timestamp> {
+        let journey = self.journey();
+        let want = Want {
+            model,
+            tokens: 0,
+            journey: &journey,
+            owner: None,
+        };
+        self.retry_of(&want, now).filter(|at| *at > now)
     }
 
-    fn retry_at(&self, want: &Want<'_>, counts: &Counts, now: Timestamp) -> Option<Timestamp> {
+    /// When this request may be served: now, if only it stands in its own way.
+    fn retry_of(&self, want: &Want<'_>, now: Timestamp) -> Option<Timestamp> {
         if want.journey.is_over() {
             return None;
         }
-        let table = self.tables.get(want.model.index())?;
+        let table = self.tables.get(want.model)?;
         let busy_until = now.plus(self.policy.busy_retry);
         let gates = [
             self.provider.rest.gate(now),
@@ -189,9 +200,14 @@ impl KeyPool {
             Gate::Open | Gate::Trial | Gate::Closed { .. } => gate.passes_at(),
         };
         let gates_at = gates.iter().map(passes_at).max().unwrap_or(now);
-        let busy = (counts.busy > 0).then_some(busy_until);
-        let resting = self.soonest_project(want, now);
-        let keys_at = busy.into_iter().chain(resting).min()?;
+        let keys_at = match self.soonest_project(want, now) {
+            Some(at) if at <= busy_until => at,
+            // Who waits for the end of a trial need not wait until it counts as lost.
+            later => {
+                let busy = self.counts_for(want.model, now).busy > 0;
+                if busy { busy_until } else { later? }
+            }
+        };
         Some(gates_at.max(keys_at).max(now))
     }
 

@@ -107,14 +107,14 @@ impl KeyPool {
 
     fn forget_key_in_tables(&mut self, project: u32, slot: u32) {
         self.provider.forget_key(slot);
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut() {
             table.forget_key(project, slot);
         }
     }
 
     fn hand_on(&mut self, from: u32, to: u32) {
         let newest = self.serial;
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut() {
             let old = table.cell_slot(from);
             let Some(learned) = table.usage(old).map(Usage::learned) else {
                 continue;
@@ -127,13 +127,14 @@ impl KeyPool {
                 cell.adopt(rested, newest);
                 usage.recall(learned);
             }
+            table.forget_score(to);
         }
     }
 
     fn drop_project(&mut self, project: u32) {
         self.revision += 1;
         self.provider.forget_project(project);
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut() {
             table.forget_project(project);
         }
         self.roster.remove_project(project);

@@ -11,6 +11,7 @@ use crate::{
     rest::Rest,
     roster::{AccountEntry, Faulty},
     table::Table,
+    usage::Usage,
 };
 
 impl KeyPool {
@@ -50,7 +51,10 @@ impl KeyPool {
             model: table.name.clone(),
             hidden_until: table.hidden.resting_until(),
         }))
-        .chain(cells().filter_map(|(table, slot, cell)| self.cell_record(table, slot, cell)))
+        .chain(cells().filter_map(|(table, slot, cell)| {
+            let telling = table.answered || cell.is_telling() || table.usage(slot).is_some_and(Usage::is_telling);
+            self.cell_record(table, slot, cell).filter(|_| telling)
+        }))
         .chain(key_rests.filter_map(|(table, resting)| {
             let key = self.roster.keys.get(resting.key)?.key.id;
             Some(key_on_model_record(table, key, Some(&resting.rest)))
@@ -108,7 +112,7 @@ impl KeyPool {
     }
 
     pub(super) fn record_cell(&self, model: ModelId, project: u32, changes: &mut Changes) {
-        let table = self.tables.get(model.index());
+        let table = self.tables.get(model);
         let record = table.and_then(|table| {
             let slot = table.cell_slot(project);
             self.cell_record(table, slot, table.cells.get(slot)?)
@@ -119,7 +123,7 @@ impl KeyPool {
     }
 
     pub(super) fn record_key_on_model(&self, model: ModelId, project: u32, key: u32, changes: &mut Changes) {
-        let Some(table) = self.tables.get(model.index()) else {
+        let Some(table) = self.tables.get(model) else {
             return;
         };
         let Some(entry) = self.roster.keys.get(key) else { return };

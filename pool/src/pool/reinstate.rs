@@ -79,13 +79,14 @@ impl KeyPool {
             entry.spend.clear();
             self.record_account(account, changes);
         }
-        for index in 0..u32::try_from(self.tables.len()).unwrap_or(u32::MAX) {
-            self.reinstate_cell(ModelId(index), project, only, changes);
+        let models: Vec<ModelId> = self.tables.iter().map(|table| table.id).collect();
+        for model in models {
+            self.reinstate_cell(model, project, only, changes);
         }
     }
 
     fn reinstate_cell(&mut self, model: ModelId, project: u32, only: Option<u32>, changes: &mut Changes) {
-        let Some(table) = self.tables.get_mut(model.index()) else {
+        let Some(table) = self.tables.get_mut(model) else {
             return;
         };
         let slot = table.cell_slot(project);
@@ -103,7 +104,7 @@ impl KeyPool {
     }
 
     fn reinstate_models(&mut self, changes: &mut Changes) {
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut() {
             if !table.hidden.is_open() {
                 changes.record(Record::Model {
                     model: table.name.clone(),

@@ -32,14 +32,33 @@ impl KeyPool {
         let ended = self.end(&call, outcome);
         let judged = self.judge(&call, outcome, &mut changes);
         self.refresh(ended.max(judged), call.lease.facts.model, now);
+        self.rescore(&call);
         changes
+    }
+
+    fn rescore(&mut self, call: &Call) {
+        let day_end = self.day_end;
+        let Some(class) = self.key_of(call).map(|key| key.class()) else {
+            return;
+        };
+        if let Some(table) = self.tables.get_mut(call.lease.facts.model)
+            && usage_of(table, call).is_some()
+        {
+            let Lease {
+                at, project_slot, cell, ..
+            } = call.lease;
+            table.rescore((class, at), project_slot, cell, call.now, day_end);
+        }
     }
 
     /// What every outcome does: the reservation is settled, trials end, the key's counts move.
     fn end(&mut self, call: &Call, outcome: &Outcome) -> Reach {
         let day_end = self.day_end;
         self.provider.rest.end_trial(call.lease.serial);
-        if let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) {
+        if let Some(table) = self.tables.get_mut(call.lease.facts.model) {
+            table.leases = table.leases.saturating_sub(1);
+            // What is charged was answered, if only with nothing.
+            table.answered |= outcome.charged(0).is_some();
             table.hidden.end_trial(call.lease.serial);
             table.breaker.rest.end_trial(call.lease.serial);
             if let Some(usage) = usage_of(table, call) {
@@ -64,7 +83,7 @@ impl KeyPool {
 
     fn end_trials(&mut self, call: &Call) -> Reach {
         let mut reach = Reach::Nothing;
-        if let Some(table) = self.tables.get_mut(call.lease.facts.model.index())
+        if let Some(table) = self.tables.get_mut(call.lease.facts.model)
             && let Some(cell) = cell_of(table, call)
         {
             let key = cell.key_rest_mut(call.lease.key_slot);
@@ -118,7 +137,7 @@ impl KeyPool {
         {
             self.region_refused_since = None;
         }
-        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
             return reach;
         };
         table.in_use = true;
@@ -169,7 +188,7 @@ impl KeyPool {
     }
 
     fn empty(&mut self, call: &Call) -> Reach {
-        if let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) {
+        if let Some(table) = self.tables.get_mut(call.lease.facts.model) {
             table.empty_answers += 1;
             if let Some(usage) = usage_of(table, call) {
                 usage.lower_success();

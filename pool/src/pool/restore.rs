@@ -53,7 +53,7 @@ impl KeyPool {
 
     fn table_named(&mut self, model: &str) -> Option<&mut Table> {
         let model = self.model(model).ok()?;
-        self.tables.get_mut(model.index())
+        self.tables.get_mut(model)
     }
 
     fn restore_key(&mut self, key: KeyId, fault: Option<StoredFault>, now: Timestamp) {
@@ -151,6 +151,7 @@ impl KeyPool {
         let Some(table) = self.table_named(&model) else { return };
         let slot = table.cell_or_new(project, newest);
         table.in_use = true;
+        table.answered |= requests_today > 0;
         let Some((cell, usage)) = table.cell_and_usage_mut(slot) else {
             return;
         };
@@ -167,5 +168,6 @@ impl KeyPool {
             },
             newest,
         );
+        table.forget_score(project);
     }
 }

@@ -1,6 +1,7 @@
 //! The pool as others see it.
 
 use alloc::{string::ToString as _, vec::Vec};
+use core::time::Duration;
 
 use super::KeyPool;
 use crate::{
@@ -9,19 +10,22 @@ use crate::{
     rest::Gate,
     roster::KeyEntry,
     snapshot::{CellState, CellView, Counts, KeyView, ModelView, Snapshot, Verdict},
-    table::Table,
+    table::{KeptCounts, Table},
     time::Timestamp,
 };
+
+/// Some counts move without a change of what is ready: a spent key of an account that rests longer, say.
+const COUNTS_KEPT: Duration = Duration::from_secs(1);
 
 impl KeyPool {
     /// The soonest instant at which anything changes by time alone. Sleep until then; looking earlier is harmless.
     #[must_use]
     pub fn next_ready(&self, now: Timestamp) -> Option<Timestamp> {
-        let just_after = now.plus(core::time::Duration::from_millis(1));
         let cells = self
             .tables
             .iter()
-            .filter_map(|table| table.due().range((just_after, 0)..).next().map(|&(at, _)| at));
+            .map(|table| table.next_due(now))
+            .filter(|at| *at < Timestamp::MAX);
         let gates = self
             .tables
             .iter()
@@ -33,23 +37,24 @@ impl KeyPool {
         cells.chain(gates).chain(self.next_probe(now)).min()
     }
 
-    /// The state of the keys for one model, or over all models in use.
+    /// The state of the keys for one model, or over all models in use. Of one model the counts are kept and may be a
+    /// second old, so asking after every call costs nothing while nothing changes.
     #[must_use]
-    pub fn verdict(&self, model: Option<ModelId>, now: Timestamp) -> (Verdict, Counts) {
-        let counts = self.counts(model, now);
-        let refused = match model {
-            Some(model) => self.refuses(model, now),
-            None => self.refuses_all(now),
+    pub fn verdict(&mut self, model: Option<ModelId>, now: Timestamp) -> (Verdict, Counts) {
+        let Some(model) = model else {
+            return self.verdict_of_all(now);
         };
-        (judge(&counts, refused), counts)
+        let counts = self.kept_counts(model, now);
+        (judge(&counts, self.refuses(model, now)), counts)
+    }
+
+    fn verdict_of_all(&self, now: Timestamp) -> (Verdict, Counts) {
+        let counts = self.count(None, now);
+        (judge(&counts, self.refuses_all(now)), counts)
     }
 
     pub(super) fn refuses(&self, model: ModelId, now: Timestamp) -> bool {
-        is_shut(self.provider.rest.gate(now))
-            || self
-                .tables
-                .get(model.index())
-                .is_none_or(|table| is_refused(table, now))
+        is_shut(self.provider.rest.gate(now)) || self.tables.get(model).is_none_or(|table| is_refused(table, now))
     }
 
     fn refuses_all(&self, now: Timestamp) -> bool {
@@ -58,9 +63,38 @@ impl KeyPool {
         is_shut(self.provider.rest.gate(now)) || (known && in_use.all(|table| is_refused(table, now)))
     }
 
-    pub(super) fn counts(&self, model: Option<ModelId>, now: Timestamp) -> Counts {
+    /// The model's counts, kept until something changes or a second has passed: counting looks at every key.
+    pub(super) fn kept_counts(&mut self, model: ModelId, now: Timestamp) -> Counts {
+        if let Some(counts) = self.counts_in_store(model, now) {
+            return counts;
+        }
+        let counts = self.count(Some(model), now);
+        let revision = self.revision;
+        if let Some(table) = self.tables.get_mut(model) {
+            table.kept = Some(KeptCounts {
+                revision,
+                from: now,
+                until: table.next_due(now).min(now.plus(COUNTS_KEPT)),
+                counts,
+            });
+        }
+        counts
+    }
+
+    /// As [`kept_counts`](Self::kept_counts), but keeps nothing.
+    pub(super) fn counts_for(&self, model: ModelId, now: Timestamp) -> Counts {
+        self.counts_in_store(model, now)
+            .unwrap_or_else(|| self.count(Some(model), now))
+    }
+
+    fn counts_in_store(&self, model: ModelId, now: Timestamp) -> Option<Counts> {
+        let kept = self.tables.get(model)?.kept?;
+        (kept.revision == self.revision && kept.from <= now && now < kept.until).then_some(kept.counts)
+    }
+
+    fn count(&self, model: Option<ModelId>, now: Timestamp) -> Counts {
         let tables: Vec<&Table> = match model {
-            Some(model) => self.tables.get(model.index()).into_iter().collect(),
+            Some(model) => self.tables.get(model).into_iter().collect(),
             None => self.tables.iter().filter(|table| table.in_use).collect(),
         };
         let mut counts = Counts::default();
@@ -134,17 +168,19 @@ impl KeyPool {
     /// Everything there is to see.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let mut tables: Vec<&Table> = self.tables.iter().collect();
+        tables.sort_by_key(|table| table.id);
         let mut keys: Vec<KeyView> = self
             .roster
             .keys
             .iter()
-            .map(|(slot, key)| self.key_view(slot, key, now))
+            .map(|(slot, key)| self.key_view(slot, key, &tables, now))
             .collect();
         keys.sort_by_key(|view| (view.key.number, view.key.id));
-        let (verdict, counts) = self.verdict(None, now);
+        let (verdict, counts) = self.verdict_of_all(now);
         Snapshot {
             keys,
-            models: self.tables.iter().map(|table| model_view(table, now)).collect(),
+            models: tables.iter().map(|table| model_view(table, now)).collect(),
             strategy: self.strategy,
             current: self
                 .current
@@ -158,12 +194,11 @@ impl KeyPool {
         }
     }
 
-    fn key_view(&self, slot: u32, key: &KeyEntry, now: Timestamp) -> KeyView {
+    fn key_view(&self, slot: u32, key: &KeyEntry, tables: &[&Table], now: Timestamp) -> KeyView {
         KeyView {
             key: key.key.clone(),
             state: self.roster.state(key, now),
-            cells: self
-                .tables
+            cells: tables
                 .iter()
                 .filter_map(|table| self.cell_view(slot, key, table, now))
                 .collect(),
@@ -178,9 +213,13 @@ impl KeyPool {
         let usage = table.usage(table.cell_slot(key.project))?;
         let limits = usage.learned().or(table.configured(key.key.tier));
         let used = usage.used(now, self.day_end_at(now));
+        let state = self.cell_state(slot, key, table, now);
+        if !table.answered && state == CellState::Ready && !usage.is_telling() {
+            return None;
+        }
         Some(CellView {
             model: table.name.to_string(),
-            state: self.cell_state(slot, key, table, now),
+            state,
             in_flight: usage.in_flight,
             used,
             limits,

@@ -1,14 +1,12 @@
 //! Two random choices, the better by what is left: nearly as even as looking at all, at the cost of looking at two.
 //! (Mitzenmacher, "The power of two choices in randomized load balancing", 2001.)
 
-use core::cmp::Reverse;
-
 use crate::{
     journey::scaled,
     roster::Class,
     selection::{Choice, Search},
-    table::Spot,
-    usage::WHOLE_PPM,
+    slots::NOWHERE,
+    table::{Merit, Reading, Score, Spot},
 };
 
 pub(super) fn choose(search: &Search<'_>) -> Option<Choice> {
@@ -20,18 +18,22 @@ pub(super) fn choose(search: &Search<'_>) -> Option<Choice> {
 fn in_class(search: &Search<'_>, class: &Class, spots: &[Spot]) -> Option<Choice> {
     let (first, second) = two_places(search.chance, spots.len());
     if search.want.journey.is_fresh() {
-        let (first, second) = (*spots.get(first)?, *spots.get(second)?);
-        let better = better(search, class, first, second);
+        let places = (*spots.get(first)?, *spots.get(second)?);
+        let (spot, at) = if is_first_better(search, class, places.0, places.1) {
+            (places.0, first)
+        } else {
+            (places.1, second)
+        };
         // A ready project has a key that passes, except where the clock stepped back.
-        if let Some(choice) = search.choice(better) {
+        if let Some(choice) = search.choice(spot, u32::try_from(at).unwrap_or(NOWHERE)) {
             return Some(choice);
         }
     }
     // The journey leaves out a handful of projects: neighbours of an excluded one are as random as itself.
     let first = allowed_from(search, spots, first)?;
     let second = allowed_from(search, spots, second)?;
-    let better = better(search, class, first.spot, second.spot);
-    Some(if better == first.spot { first } else { second })
+    let better = is_first_better(search, class, first.spot, second.spot);
+    Some(if better { first } else { second })
 }
 
 /// Two different places, if there are two.
@@ -53,26 +55,26 @@ fn two_places(chance: u64, len: usize) -> (usize, usize) {
 
 fn allowed_from(search: &Search<'_>, spots: &[Spot], start: usize) -> Option<Choice> {
     let (before, after) = spots.split_at_checked(start)?;
-    after.iter().chain(before).find_map(|spot| search.choice(*spot))
+    let after = (start..).zip(after);
+    after
+        .chain((0..).zip(before))
+        .find_map(|(at, spot)| search.choice(*spot, u32::try_from(at).unwrap_or(NOWHERE)))
 }
 
-fn better(search: &Search<'_>, class: &Class, first: Spot, second: Spot) -> Spot {
-    if first == second || merit(search, class, first) >= merit(search, class, second) {
-        first
-    } else {
-        second
+fn is_first_better(search: &Search<'_>, class: &Class, first: Spot, second: Spot) -> bool {
+    let reading = Reading::at(search.now, search.day_end);
+    first == second || merit(search, class, first, reading) >= merit(search, class, second, reading)
+}
+
+fn merit(search: &Search<'_>, class: &Class, spot: Spot, reading: Reading) -> Merit {
+    if let Some(merit) = spot.score.merit(reading) {
+        return merit;
     }
-}
-
-/// Part of the quota left × recent success; among equals fewer calls in the last minute.
-fn merit(search: &Search<'_>, class: &Class, spot: Spot) -> (u64, Reverse<u64>) {
     let Some(usage) = search.table.usage(spot.cell) else {
-        return (u64::from(WHOLE_PPM) * 1_000, Reverse(0));
+        return Score::merit_unused();
     };
     let limits = usage.learned().or(search.table.configured(class.tier));
-    let used = usage.used(search.now, search.day_end);
-    let left = u64::from(usage.headroom_ppm(&limits, &used));
-    (left * u64::from(usage.success_permille), Reverse(used.requests_minute))
+    Score::of(usage, &limits, search.now, search.day_end).merit_now()
 }
 
 /// A second random number out of the first (the finaliser of `SplitMix64`).

@@ -5,7 +5,7 @@ use core::ops::Bound;
 use crate::{
     key::KeyId,
     selection::{Choice, Search},
-    table::{Rank, Spot},
+    table::Rank,
 };
 
 /// The key to stay on. Its number tells where to go on when the key itself is gone.
@@ -18,10 +18,8 @@ pub(crate) struct Current {
 pub(super) fn choose(search: &Search<'_>, current: Option<Current>) -> Option<(Choice, Option<Current>)> {
     let slot = current.and_then(|current| search.roster.key_slot(current.key));
     let usable = slot.and_then(|key| {
-        Some(Choice {
-            spot: search.spot_of_key(key)?,
-            key,
-        })
+        let (spot, at) = search.spot_of_key(key)?;
+        Some(Choice { spot, at, key })
     });
     if let Some(choice) = usable
         && search.allows_project(choice.spot.project)
@@ -54,8 +52,8 @@ fn successor(search: &Search<'_>, number: u32) -> Option<Choice> {
         let after = order.range((Bound::Excluded(start), Bound::Included((class, u32::MAX, u32::MAX))));
         let before = order.range((class, 0, 0)..=start);
         after.chain(before).find_map(|&(_, _, project)| {
-            let spot: Spot = search.table.spot(project)?;
-            ordered.choice(spot)
+            let (spot, at) = search.table.spot(project)?;
+            ordered.choice(spot, at)
         })
     })
 }

@@ -1,6 +1,6 @@
 //! Moving projects between the ready lists, the order and the tree of rests.
 
-use super::{Place, Spot, Standing, Table};
+use super::{Place, Score, Spot, Standing, Table};
 use crate::{roster::Class, slots::NOWHERE, time::Timestamp};
 
 impl Table {
@@ -9,6 +9,7 @@ impl Table {
         if ordered == self.order.is_some() {
             return;
         }
+        self.forget_scores();
         self.order = ordered.then(|| {
             (0_u32..)
                 .zip(&self.places)
@@ -33,6 +34,55 @@ impl Table {
         self.leave(project, place.standing);
         self.enter(project, place.cell, &mut standing);
         self.set_place(project, Place { standing, ..place });
+    }
+
+    /// Keeps the project's score after a change of its usage. `at` is where it stood in the list of the class; it may
+    /// have moved since.
+    pub(crate) fn rescore(
+        &mut self,
+        (class, at): (Class, u32),
+        project: u32,
+        cell: u32,
+        now: Timestamp,
+        day_end: Timestamp,
+    ) {
+        // An order is followed without looking at scores.
+        if self.order.is_some() {
+            return;
+        }
+        let Some(usage) = self.usages.get(cell as usize) else {
+            return;
+        };
+        let limits = usage.learned().or(self.configured(class.tier));
+        let score = Score::of(usage, &limits, now, day_end);
+        let spots = self.ready.get_mut(&class);
+        if let Some(spot) = spots.and_then(|spots| spots.get_mut(at as usize))
+            && spot.project == project
+        {
+            spot.score = score.instead_of(spot.score);
+        } else if let Some(spot) = self.spot_mut(project) {
+            spot.score = score.instead_of(spot.score);
+        }
+    }
+
+    /// Must follow every change of a usage that is not a call's.
+    pub(crate) fn forget_score(&mut self, project: u32) {
+        if let Some(spot) = self.spot_mut(project) {
+            spot.score = Score::unknown(spot.score.calm);
+        }
+    }
+
+    pub(super) fn forget_scores(&mut self) {
+        for spot in self.ready.values_mut().flatten() {
+            spot.score = Score::unknown(spot.score.calm);
+        }
+    }
+
+    fn spot_mut(&mut self, project: u32) -> Option<&mut Spot> {
+        match self.place(project).standing {
+            Standing::Ready { class, spot, .. } => self.ready.get_mut(&class)?.get_mut(spot as usize),
+            Standing::Later(_) | Standing::Never => None,
+        }
     }
 
     fn leave(&mut self, project: u32, before: Standing) {
@@ -103,7 +153,7 @@ impl Table {
                     project,
                     cell,
                     key: *key,
-                    calm: *calm,
+                    score: Score::unknown(*calm),
                 });
             }
         }

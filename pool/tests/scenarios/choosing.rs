@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pool::{Key, KeyId, Limit, LimitUnit, Outcome, Strategy, Tier};
+use pool::{Key, KeyId, Limit, LimitUnit, Limits, Outcome, Strategy, Tier, Want};
 
 use crate::{DAY, MINUTE, OK, Story, key, secs};
 
@@ -113,14 +113,15 @@ fn equal_projects_share_the_load() {
 fn what_was_not_charged_is_refunded() {
     let mut story = Story::of(1);
     let view = |story: &Story| story.pool.snapshot(story.now).keys[0].cells[0].clone();
+    story.call_of(1, &OK);
     let lease = story.lease_of(1);
-    assert_eq!((view(&story).in_flight, view(&story).used.tokens_minute), (1, 100));
+    assert_eq!((view(&story).in_flight, view(&story).used.tokens_minute), (1, 190));
     story.report(lease, &Outcome::Cancelled);
-    assert_eq!((view(&story).in_flight, view(&story).used.tokens_minute), (0, 0));
+    assert_eq!((view(&story).in_flight, view(&story).used.tokens_minute), (0, 90));
     story.call_of(1, &Outcome::Empty);
     assert_eq!(
         view(&story).used.requests_today,
-        1,
+        2,
         "an answer without content was still served"
     );
 }
@@ -140,4 +141,84 @@ fn the_same_calls_with_the_same_chance_choose_the_same_keys() {
         keys
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn peeking_names_the_key_that_a_lease_would_get_and_changes_nothing() {
+    for strategy in [Strategy::Headroom, Strategy::Sticky] {
+        let mut story = Story::with(strategy, (1..=9).map(key));
+        for chance in (0..40_u64).map(|nth| nth.wrapping_mul(0x9E37_79B9_7F4A_7C15)) {
+            let journey = story.pool.journey();
+            let want = Want {
+                model: story.model,
+                tokens: 100,
+                journey: &journey,
+                owner: None,
+            };
+            let before = story.pool.snapshot(story.now);
+            let peeked = story.pool.peek(&want, story.now, chance);
+            assert_eq!(story.pool.snapshot(story.now), before);
+            let lease = story.pool.acquire(&want, story.now, chance);
+            assert_eq!(peeked, lease.as_ref().ok().map(pool::Lease::key));
+            let outcome = if chance % 3 == 0 { MINUTE } else { OK };
+            if let Ok(lease) = lease {
+                story.report(lease, &outcome);
+            }
+        }
+    }
+}
+
+/// The share of 200 calls that project 1 of two gets, in per cent; the calls are counted nowhere.
+fn share_of_first(story: &mut Story) -> u32 {
+    let mut first = 0;
+    for _ in 0..200 {
+        let lease = story.acquire().unwrap();
+        first += u32::from(lease.key() == KeyId(1));
+        story.report(lease, &Outcome::Cancelled);
+    }
+    first / 2
+}
+
+#[test]
+fn what_a_project_used_is_forgotten_with_the_minute_or_the_day_that_limits_it() {
+    let per_minute = Limits {
+        requests_per_minute: Some(100),
+        ..Limits::default()
+    };
+    let per_day = Limits {
+        requests_per_day: Some(100),
+        ..Limits::default()
+    };
+    for (limits, minute_later) in [(per_minute, 30..=70), (per_day, 0..=0)] {
+        let mut story = Story::of(2);
+        story.pool.set_limits(story.model, Tier::Free, limits);
+        for _ in 0..50 {
+            story.call_of(1, &OK);
+        }
+        assert_eq!(share_of_first(&mut story), 0, "{limits:?}");
+        story.pass(secs(180));
+        let share = share_of_first(&mut story);
+        assert!(minute_later.contains(&share), "{share} % under {limits:?}");
+        story.now = crate::MIDNIGHT.plus(secs(60));
+        let share = share_of_first(&mut story);
+        assert!((30..=70).contains(&share), "{share} % on the next day under {limits:?}");
+    }
+}
+
+#[test]
+fn limits_that_change_count_from_the_next_call_on() {
+    let mut story = Story::of(2);
+    for _ in 0..50 {
+        story.call_of(1, &OK);
+    }
+    story.call_of(2, &OK);
+    story.pass(secs(180));
+    let share = share_of_first(&mut story);
+    assert!((30..=70).contains(&share), "{share} % without limits");
+    let limits = Limits {
+        requests_per_day: Some(100),
+        ..Limits::default()
+    };
+    story.pool.set_limits(story.model, Tier::Free, limits);
+    assert_eq!(share_of_first(&mut story), 0);
 }

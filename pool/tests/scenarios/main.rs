@@ -10,6 +10,7 @@
 mod choosing;
 mod days;
 mod journeys;
+mod models;
 mod outages;
 mod probes;
 mod storage;
@@ -66,7 +67,11 @@ struct Story {
 
 impl Story {
     fn with(strategy: Strategy, keys: impl IntoIterator<Item = Key>) -> Self {
-        let mut pool = KeyPool::new(Policy::default(), strategy, next_reset);
+        Self::under(Policy::default(), strategy, keys)
+    }
+
+    fn under(policy: Policy, strategy: Strategy, keys: impl IntoIterator<Item = Key>) -> Self {
+        let mut pool = KeyPool::new(policy, strategy, next_reset);
         let model = pool.model("flash").unwrap();
         for key in keys {
             pool.upsert(key, NOON);
@@ -122,13 +127,9 @@ impl Story {
 
     fn cell(&self, key: u64) -> CellState {
         let snapshot = self.pool.snapshot(self.now);
-        snapshot
-            .keys
-            .iter()
-            .find(|view| view.key.id == KeyId(key))
-            .unwrap()
-            .cells[0]
-            .state
+        let mut keys = snapshot.keys.iter();
+        let view = keys.find(|view| view.key.id == KeyId(key)).unwrap();
+        view.cells.first().map_or(CellState::Ready, |cell| cell.state)
     }
 
     fn key_state(&self, key: u64) -> KeyState {
@@ -141,7 +142,7 @@ impl Story {
             .state
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&mut self) -> Verdict {
         self.pool.verdict(Some(self.model), self.now).0
     }
 

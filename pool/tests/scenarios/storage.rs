@@ -1,8 +1,8 @@
 //! What outlives a restart or a change of keys.
 
-use pool::{AccountId, CellState, Key, KeyId, KeyPool, Limit, LimitUnit, Outcome, Policy, ProjectId, Strategy};
+use pool::{AccountId, CellState, Key, KeyId, Limit, LimitUnit, Outcome, ProjectId};
 
-use crate::{DAY, MIDNIGHT, OK, Story, key, next_reset, secs};
+use crate::{DAY, MIDNIGHT, OK, Story, key, secs};
 
 #[test]
 fn known_exhausted_cells_get_no_call_after_a_restart() {
@@ -66,18 +66,4 @@ fn a_key_found_to_share_a_project_brings_its_rest_along() {
     let lease = story.acquire();
     assert!(lease.is_err(), "no second wasted call");
     assert_eq!((story.cell(1), story.cell(2)), (spent, spent));
-}
-
-#[test]
-fn model_names_are_bounded_and_kept() {
-    let policy = Policy {
-        models_max: 2,
-        ..Policy::default()
-    };
-    let mut pool = KeyPool::new(policy, Strategy::Headroom, next_reset);
-    let first = pool.model("a").unwrap();
-    pool.model("b").unwrap();
-    assert_eq!(pool.model("c").unwrap_err().models_max, 2);
-    assert_eq!(pool.model("a"), Ok(first));
-    assert_eq!(pool.model_name(first), "a");
 }

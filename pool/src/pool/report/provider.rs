@@ -3,7 +3,6 @@
 use super::{Call, KeyPool, cell_of};
 use crate::{
     breaker::{Meaning, Refusal},
-    model::ModelId,
     pool::Reach,
     record::{Changes, Notice, Record},
     time::Timestamp,
@@ -21,7 +20,7 @@ impl KeyPool {
             at: call.now,
             project: call.lease.project_slot,
             key: call.lease.key_slot,
-            model: call.lease.facts.model.0,
+            model: call.lease.facts.model,
         };
         match self
             .provider
@@ -48,7 +47,7 @@ impl KeyPool {
         {
             return Reach::Nothing;
         }
-        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
             return Reach::Nothing;
         };
         table.in_use = true;
@@ -66,8 +65,7 @@ impl KeyPool {
     }
 
     fn forgive(&mut self, refusal: Refusal, now: Timestamp, changes: &mut Changes) {
-        let model = ModelId(refusal.model);
-        let Some(table) = self.tables.get_mut(model.index()) else {
+        let Some(table) = self.tables.get_mut(refusal.model) else {
             return;
         };
         let cell = table.cell_slot(refusal.project);
@@ -76,14 +74,14 @@ impl KeyPool {
             .get_mut(cell)
             .is_some_and(|cell| cell.forgive_key(refusal.key))
         {
-            self.record_key_on_model(model, refusal.project, refusal.key, changes);
-            self.refresh(Reach::Cell(refusal.project), model, now);
+            self.record_key_on_model(refusal.model, refusal.project, refusal.key, changes);
+            self.refresh(Reach::Cell(refusal.project), refusal.model, now);
         }
     }
 
     pub(super) fn model_gone(&mut self, call: &Call, changes: &mut Changes) -> Reach {
         let until = call.now.plus(self.policy.model_hidden);
-        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
             return Reach::Nothing;
         };
         let was_open = table.hidden.is_open();
@@ -100,7 +98,7 @@ impl KeyPool {
     }
 
     pub(super) fn provider_failed(&mut self, call: &Call, changes: &mut Changes) -> Reach {
-        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
             return Reach::Nothing;
         };
         if let Some(until) = table

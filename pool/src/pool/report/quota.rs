@@ -27,7 +27,7 @@ impl KeyPool {
         let reset = (self.next_reset)(call.now);
         let model_name = self
             .tables
-            .get(call.lease.facts.model.index())
+            .get(call.lease.facts.model)
             .map_or("", |table| table.name.as_str());
         let day = DayContext {
             now: call.now,
@@ -82,7 +82,7 @@ impl KeyPool {
         change: impl FnOnce(&mut Cell, &mut Usage, Serial) -> bool,
     ) -> Reach {
         let newest = self.serial;
-        let Some(table) = self.tables.get_mut(call.lease.facts.model.index()) else {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
             return Reach::Nothing;
         };
         // A quota is counted on the model, so the model exists.
