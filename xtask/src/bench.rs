@@ -24,7 +24,7 @@ enum Target {
 
 pub(crate) fn bench(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let mut bench = match args.target {
-        Target::Pool => command(workspace, "cargo", "bench --package pool"),
+        Target::Pool => command(workspace, "cargo", "bench --locked --package pool"),
     };
     run(bench.arg("--").args(&args.rest))?;
     Ok(ExitCode::SUCCESS)

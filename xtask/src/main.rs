@@ -1,7 +1,7 @@
 //! The project's commands: `cargo xtask start`, `test`, `build` and `bench`.
 //!
 //! They need a Rust toolchain, a C compiler, Node and npm, and say how to get, or get themselves, all the rest. Nothing is
-//! fetched but through cargo, rustup, npm and apt.
+//! fetched but through cargo, rustup, npm, pip and apt.
 
 #![expect(
     clippy::print_stdout,

@@ -53,7 +53,7 @@ pub(crate) fn build_command(workspace: &Workspace, args: &Args) -> Result<ExitCo
 /// Brings `target/site` up to date.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     tools::ensure_wasm_target(workspace)?;
-    let args = format!("build --package frontend --lib --target {WASM_TARGET} --profile wasm");
+    let args = format!("build --locked --package frontend --lib --target {WASM_TARGET} --profile wasm");
     run(&mut command(workspace, "cargo", &args))?;
 
     let site = workspace.site();

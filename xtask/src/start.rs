@@ -41,7 +41,11 @@ pub(crate) fn start(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
 
 /// Builds the release server, `target/release/keypool`.
 pub(crate) fn build_server(workspace: &Workspace) -> Result<()> {
-    run(&mut command(workspace, "cargo", "build --release --package server"))
+    run(&mut command(
+        workspace,
+        "cargo",
+        "build --locked --release --package server",
+    ))
 }
 
 /// The server takes this process's place, so that signals and its exit code need nobody in between.

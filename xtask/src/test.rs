@@ -24,7 +24,7 @@ pub(crate) struct Args {
 /// In the order in which they run: what is quick or installs something first.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Step {
-    /// Install what is missing: the wasm target, rustfmt and clippy, a browser, npm packages
+    /// Install what is missing: the wasm target, rustfmt and clippy, a browser, npm packages, mongod
     Tools,
     /// cargo fmt --check
     Fmt,
@@ -88,17 +88,17 @@ impl Step {
             Self::Tools => tools::ensure_all(workspace),
             Self::Fmt => cargo("fmt --all --check"),
             Self::Clippy => {
-                cargo("clippy --workspace --all-targets -- -D warnings")?;
+                cargo("clippy --locked --workspace --all-targets -- -D warnings")?;
                 tools::ensure_wasm_target(workspace)?;
                 cargo(&format!(
-                    "clippy --package app --package frontend --target {WASM_TARGET} -- -D warnings"
+                    "clippy --locked --package app --package frontend --target {WASM_TARGET} -- -D warnings"
                 ))
             }
             Self::Docs => {
-                let mut docs = command(workspace, "cargo", "doc --no-deps --workspace");
+                let mut docs = command(workspace, "cargo", "doc --locked --no-deps --workspace");
                 run(docs.env("RUSTDOCFLAGS", "-D warnings"))
             }
-            Self::Tests => cargo("test --workspace"),
+            Self::Tests => cargo("test --locked --workspace"),
             Self::Deny => deny(workspace),
             Self::Site => {
                 site::build(workspace)?;
@@ -114,14 +114,22 @@ fn deny(workspace: &Workspace) -> Result<()> {
         println!("skipped: cargo-deny is not installed (`cargo install --locked cargo-deny`)");
         return Ok(());
     }
-    run(&mut command(workspace, "cargo", "deny check bans licenses sources"))
+    run(&mut command(
+        workspace,
+        "cargo",
+        "deny --locked check bans licenses sources",
+    ))
 }
 
 fn browser(workspace: &Workspace) -> Result<()> {
     site::build(workspace)?;
     // The two programs come with their integration tests. Building them alone would choose other features of the crates
     // that they share, and so compile nearly all of them once more.
-    run(&mut command(workspace, "cargo", "test --workspace --no-run --quiet"))?;
+    run(&mut command(
+        workspace,
+        "cargo",
+        "test --locked --workspace --no-run --quiet",
+    ))?;
     for check in ["tsc --noEmit", "playwright test"] {
         let mut npx = command(workspace, "npx", &format!("--no-install {check}"));
         run(npx

@@ -1,5 +1,7 @@
 //! What the commands need beside a Rust toolchain, a C compiler, Node and npm; installed where that is possible.
 
+mod mongod;
+
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -40,7 +42,9 @@ pub(crate) fn ensure_all(workspace: &Workspace) -> Result<()> {
     ensure_wasm_target(workspace)?;
     ensure_components(workspace)?;
     ensure_system_tools(workspace)?;
-    ensure_npm_packages(workspace)
+    ensure_npm_packages(workspace)?;
+    mongod::ensure(workspace);
+    Ok(())
 }
 
 /// Adds the browser's target to the toolchain when it is missing.
