@@ -26,6 +26,9 @@ pub trait Backend: Send + Sync + 'static {
 
     async fn set_up(&self) -> Result<SetUp, AppError>;
 
+    /// Whether the first admin can be made with the token of a set-up link.
+    async fn set_up_link_is_good(&self, token: &str) -> Result<bool, AppError>;
+
     /// Whether people may create accounts themselves.
     fn registration_open(&self) -> bool;
 

@@ -12,6 +12,7 @@
 
 pub mod components;
 pub mod error;
+pub mod image_type;
 pub mod islands;
 pub mod text;
 pub mod types;

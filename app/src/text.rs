@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod history_actions;
 pub mod live;
+pub mod refusal;
 
 use crate::types::{AnalysisState, CellState, Kind, Level, Role};
 
@@ -34,6 +35,9 @@ pub mod nav {
     pub const SIGN_OUT: &str = "Sign out";
     pub const SIGN_IN: &str = "Sign in";
     pub const THEME: &str = "Theme";
+    pub const THEME_SYSTEM: &str = "System";
+    pub const THEME_LIGHT: &str = "Light";
+    pub const THEME_DARK: &str = "Dark";
 }
 
 pub mod sign_in {
@@ -77,12 +81,16 @@ pub mod set_up {
     pub const NO_TOKEN_TITLE: &str = "A set-up link is needed";
     pub const NO_TOKEN: &str = "The server prints a one-time link when it starts without an administrator. Open that link here. \
         It is valid for 30 minutes; restart the server for a new one.";
+    pub const OLD_LINK_TITLE: &str = "This set-up link does not work any more";
+    pub const OLD_LINK: &str =
+        "It was used, is older than 30 minutes, or is not complete. Restart the server for a new one.";
     pub const HAS_ADMIN_TITLE: &str = "Already set up";
     pub const HAS_ADMIN: &str = "This server has an administrator. Sign in to go on.";
     pub const KEY_TITLE: &str = "Add the first key";
     pub const KEY_HINT: &str = "A Google AI API key from AI Studio. It is tested with one small call before it is saved, and stored encrypted.";
     pub const KEY: &str = "API key";
-    pub const KEY_FORMAT: &str = "Usually 39 characters, starting with AIza.";
+    pub const KEY_FORMAT: &str =
+        "Keys begin with AQ. or, older ones, with AIza. Any other is taken too if the provider accepts it.";
     pub const KEY_LABEL: &str = "Name (optional)";
     pub const KEY_LABEL_HINT: &str = "How you will know it again, such as the project it belongs to.";
     pub const KEY_SUBMIT: &str = "Test and save";
@@ -101,7 +109,7 @@ pub mod set_up {
 pub mod analyze {
     pub const TITLE: &str = "Analyze";
     pub const RECENT: &str = "Recent analyses";
-    pub const RECENT_ALL: &str = "All of them";
+    pub const RECENT_ALL: &str = "All analyses";
     pub const RECENT_EMPTY: &str = "What you analyse is kept here.";
     pub const RECENT_FAILED: &str = "Your recent analyses cannot be read just now. Analysing still works.";
     pub const NOT_SET_UP_TITLE: &str = "Not set up yet";
@@ -268,6 +276,7 @@ pub fn role(role: Role) -> &'static str {
 /// "1 of 3 keys available".
 pub fn capacity(healthy: u32, total: u32) -> String {
     match total {
+        0 => "No key configured".to_owned(),
         1 => format!("{healthy} of 1 key available"),
         _ => format!("{healthy} of {total} keys available"),
     }

@@ -42,6 +42,30 @@ test('a finished answer can be copied and downloaded as Markdown', async ({ cont
   expect(copied).toMatch(/simulated/i);
 });
 
+test('a finished answer can be downloaded as JSON, with all that is known of it', async ({ page }) => {
+  const composer = await Composer.open(page);
+  await composer.ask(PROMPT);
+  await expect(composer.line).toContainText('Done');
+
+  const [download] = await Promise.all([page.waitForEvent('download'), composer.answer.getByRole('button', { name: 'Download .json' }).click()]);
+  expect(download.suggestedFilename()).toMatch(/^analysis-[0-9a-f-]+\.json$/);
+  const result = JSON.parse(await readFile(await download.path(), 'utf8'));
+  expect(download.suggestedFilename()).toBe(`analysis-${result.id}.json`);
+  expect(result).toMatchObject({ text: expect.stringMatching(/simulated/i), attempts: [{ outcome: 'success' }] });
+});
+
+test('a prompt can be edited after its answer, the cursor behind it', async ({ page }) => {
+  const composer = await Composer.open(page);
+  await composer.ask(PROMPT);
+  await expect(composer.line).toContainText('Done');
+  await composer.prompt.evaluate((field: HTMLTextAreaElement) => field.setSelectionRange(0, 0));
+
+  await composer.answer.getByRole('button', { name: 'Edit' }).click();
+  await expect(composer.prompt).toBeFocused();
+  await page.keyboard.type(' In one sentence.');
+  await expect(composer.prompt).toHaveValue(`${PROMPT} In one sentence.`);
+});
+
 test('an example fills the prompt, and a draft survives a reload', async ({ page }) => {
   const composer = await Composer.open(page);
   await composer.answer.getByRole('link', { name: 'Weigh its arguments' }).click();

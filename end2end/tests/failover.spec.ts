@@ -28,6 +28,7 @@ test('when a key has reached its quota another one answers, and the page says so
   await expect(composer.answer).toContainText('PARTIAL QUOTA EXCEEDED: 1 of 3');
   await expect(page.getByTestId('banner'), 'live, without a reload').toContainText('Degraded: 1 of 3 keys has reached its quota.');
   await expect(page.getByTestId('banner')).toContainText(/Next reset in (\d+ h )?\d+ min \(00:00 Pacific\)/);
+  await expect(page.getByTestId('banner').getByRole('link', { name: 'See status' })).toHaveAttribute('href', '/status');
   await expect(composer.analyze).toBeEnabled();
 
   await composer.answer.getByRole('link', { name: 'Open in history' }).click();

@@ -8,30 +8,41 @@ use crate::backend::BackendRef;
 use crate::context::PageContext;
 use crate::islands::LiveBanner;
 use crate::text;
-use crate::types::PublicStatus;
+use crate::types::{PublicStatus, Role};
 
 /// A page: header, navigation and banner for people who are signed in, header alone for others; footer for all.
 #[component]
-pub fn Frame(title: &'static str, #[prop(optional)] place: Option<Place>, children: Children) -> impl IntoView {
+pub fn Frame(
+    title: &'static str,
+    #[prop(optional)] place: Option<Place>,
+    /// The page itself says how the service is doing.
+    #[prop(optional)]
+    without_banner: bool,
+    children: Children,
+) -> impl IntoView {
     let context = expect_context::<PageContext>();
     let status = status();
     let simulated = status.as_ref().is_some_and(|status| status.simulated);
     match context.user.clone() {
-        Some(user) => view! {
-            <PageTitle title/>
-            <SkipLink/>
-            <div class="frame frame-app">
-                <Header title user context/>
-                <Nav place/>
-                <div class="frame-main">
-                    {simulated.then(|| view! { <Simulated/> })}
-                    {status.map(|status| view! { <LiveBanner status signed_in=true/> }.into_any())}
-                    <main id="main" class="content" tabindex="-1" aria-labelledby="page-title">{children()}</main>
-                    <Footer/>
+        Some(user) => {
+            let admin = user.role == Role::Admin;
+            let banner = status.filter(|_| !without_banner);
+            view! {
+                <PageTitle title/>
+                <SkipLink/>
+                <div class="frame frame-app">
+                    <Header title user context/>
+                    <Nav place/>
+                    <div class="frame-main">
+                        {simulated.then(|| view! { <Simulated/> })}
+                        {banner.map(|status| view! { <LiveBanner status signed_in=true admin/> }.into_any())}
+                        <main id="main" class="content" tabindex="-1" aria-labelledby="page-title">{children()}</main>
+                        <Footer/>
+                    </div>
                 </div>
-            </div>
+            }
+            .into_any()
         }
-        .into_any(),
         None => view! {
             <PageTitle title/>
             <SkipLink/>

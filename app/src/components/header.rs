@@ -54,9 +54,9 @@ fn ThemeForm(chosen: Theme, next: String) -> impl IntoView {
         .into_iter()
         .map(|theme| {
             let (icon, word) = match theme {
-                Theme::System => ("monitor", "System"),
-                Theme::Light => ("sun", "Light"),
-                Theme::Dark => ("moon", "Dark"),
+                Theme::System => ("monitor", text::nav::THEME_SYSTEM),
+                Theme::Light => ("sun", text::nav::THEME_LIGHT),
+                Theme::Dark => ("moon", text::nav::THEME_DARK),
             };
             let pressed = if theme == chosen { "true" } else { "false" };
             view! {

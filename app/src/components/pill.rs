@@ -4,9 +4,11 @@ use super::Icon;
 use crate::text;
 use crate::types::{AnalysisState, KeyState, Level};
 
-/// Tone (the class that gives the colours) and icon of a service level.
-pub fn level_look(level: Level) -> (&'static str, &'static str) {
+/// Tone (the class that gives the colours) and icon of a service level. A server without any key has not failed: it is not
+/// set up, and must not look like an outage.
+pub fn level_look(level: Level, total_keys: u32) -> (&'static str, &'static str) {
     match level {
+        Level::MajorOutage if total_keys == 0 => ("tone-unknown", "unknown"),
         Level::Operational => ("tone-ok", "operational"),
         Level::Degraded => ("tone-degraded", "degraded"),
         Level::PartialOutage => ("tone-partial", "partial"),
@@ -40,9 +42,9 @@ pub fn Pill(tone: &'static str, icon: &'static str, #[prop(into)] word: String) 
 }
 
 #[component]
-pub fn LevelPill(level: Level) -> impl IntoView {
-    let (tone, icon) = level_look(level);
-    view! { <Pill tone icon word=text::level(level)/> }
+pub fn LevelPill(level: Level, total_keys: u32) -> impl IntoView {
+    let (tone, icon) = level_look(level, total_keys);
+    view! { <Pill tone icon word=text::live::level(level, total_keys)/> }
 }
 
 #[component]

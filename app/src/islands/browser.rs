@@ -59,11 +59,11 @@ pub(super) mod storage {
     }
 }
 
-/// Offers `text` as a file called `name`.
-pub(super) fn download(name: &str, text: &str) {
+/// Offers `text` as a file called `name`, of a type such as `text/markdown`.
+pub(super) fn download(name: &str, mime_type: &str, text: &str) {
     let parts = js_sys::Array::of1(&text.into());
     let options = web_sys::BlobPropertyBag::new();
-    options.set_type("text/markdown;charset=utf-8");
+    options.set_type(&format!("{mime_type};charset=utf-8"));
     let Ok(blob) = web_sys::Blob::new_with_str_sequence_and_options(&parts, &options) else {
         return;
     };

@@ -6,21 +6,21 @@ use crate::text;
 use crate::types::{CellState, KeyStatus, PublicStatus};
 
 /// All that the status page says, kept up to date without a reload. `keys` are given to people who are signed in: by number,
-/// never with a name or a mask.
+/// never with a name or a mask. `admin` is led to the first key where there is none.
 #[island]
-pub fn LiveStatus(status: PublicStatus, keys: Option<Vec<KeyStatus>>) -> impl IntoView {
+pub fn LiveStatus(status: PublicStatus, keys: Option<Vec<KeyStatus>>, admin: bool) -> impl IntoView {
     let signed_in = keys.is_some();
     let feed = Feed::follow(status, keys, signed_in);
     view! {
         <div class="stack live-status" data-testid="status">
-            {headline(feed)}
+            {headline(feed, admin)}
             {components(feed)}
             {signed_in.then(|| keys_table(feed))}
         </div>
     }
 }
 
-fn headline(feed: Feed) -> impl IntoView {
+fn headline(feed: Feed, admin: bool) -> impl IntoView {
     // Changes only when the words change, not with every second of age.
     let look = Memo::new(move |_| {
         feed.live.with(|live| {
@@ -32,11 +32,12 @@ fn headline(feed: Feed) -> impl IntoView {
                     text::live::last_checked(&live.status.checked_at),
                 );
             }
-            let (tone, icon) = level_look(live.status.level);
+            let total_keys = live.status.total_keys;
+            let (tone, icon) = level_look(live.status.level, total_keys);
             (
                 tone,
                 icon,
-                text::level(live.status.level),
+                text::live::level(live.status.level, total_keys),
                 text::live::sentence(&live.status).to_owned(),
             )
         })
@@ -59,6 +60,11 @@ fn headline(feed: Feed) -> impl IntoView {
             <div class="status-head-body" role="status">
                 <h2 id="status-level" class="status-level">{move || look.get().2}</h2>
                 <p class="status-message">{move || look.get().3}</p>
+                {move || (admin && has_no_key(feed)).then(|| view! {
+                    <p class="status-action">
+                        <a class="button button-primary" href="/set-up/key">{text::analyze::NOT_SET_UP_ACTION}</a>
+                    </p>
+                })}
             </div>
             <dl class="status-facts">
                 <div>
@@ -78,20 +84,30 @@ fn headline(feed: Feed) -> impl IntoView {
     }
 }
 
+fn has_no_key(feed: Feed) -> bool {
+    feed.live.with(|live| live.status.total_keys == 0)
+}
+
 fn components(feed: Feed) -> impl IntoView {
-    let components = Memo::new(move |_| feed.live.with(|live| live.status.components.clone()));
+    let components = Memo::new(move |_| {
+        feed.live
+            .with(|live| (live.status.components.clone(), live.status.total_keys))
+    });
     view! {
         <section class="card" aria-labelledby="status-components">
             <div class="card-head">
                 <h2 id="status-components">{text::live::COMPONENTS}</h2>
             </div>
             <ul class="status-components">
-                {move || components.get().into_iter().map(|component| view! {
-                    <li>
-                        <span>{component.name}</span>
-                        <LevelPill level=component.level/>
-                    </li>
-                }).collect_view()}
+                {move || {
+                    let (components, total_keys) = components.get();
+                    components.into_iter().map(|component| view! {
+                        <li>
+                            <span>{component.name}</span>
+                            <LevelPill level=component.level total_keys/>
+                        </li>
+                    }).collect_view()
+                }}
             </ul>
         </section>
     }
@@ -104,8 +120,15 @@ fn keys_table(feed: Feed) -> impl IntoView {
             <div class="card-head">
                 <h2 id="status-keys">{text::live::KEYS}</h2>
             </div>
+            {move || keys.with(Vec::is_empty).then(|| view! { <p class="muted">{text::live::NO_KEYS}</p> })}
             // Wider than a phone: it scrolls by itself, also by keyboard.
-            <div class="table-wrap" role="region" aria-labelledby="status-keys" tabindex="0">
+            <div
+                class="table-wrap"
+                role="region"
+                aria-labelledby="status-keys"
+                tabindex="0"
+                hidden=move || keys.with(Vec::is_empty)
+            >
                 <table class="table">
                     <thead>
                         <tr>
@@ -152,7 +175,7 @@ fn key_row(feed: Feed, key: KeyStatus) -> impl IntoView {
             </td>
             <td class="nowrap">{back}</td>
             <td class="table-number">{text::count(key.request_count)}</td>
-            <td class="table-number">{text::live::success_rate(key.success_count, key.request_count)}</td>
+            <td class="table-number">{text::live::success_rate(key.success_count, key.success_count + key.error_count)}</td>
         </tr>
     }
 }

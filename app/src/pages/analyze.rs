@@ -93,7 +93,7 @@ fn NotSetUp(admin: bool) -> impl IntoView {
         (text::NOT_SET_UP_USER, None)
     };
     view! {
-        <Frame title=text::TITLE place=Place::Analyze>
+        <Frame title=text::TITLE place=Place::Analyze without_banner=true>
             <Region icon="key" title=text::NOT_SET_UP_TITLE reason action/>
         </Frame>
     }

@@ -15,7 +15,13 @@ pub fn SetUpAdmin() -> impl IntoView {
     let context = expect_context::<PageContext>();
     let token = query::carried("token", context.refused.as_ref());
     Suspend::new(async move {
-        match backend.set_up().await {
+        let set_up = backend.set_up().await;
+        // Known before the form is filled in, not after.
+        let link_is_good = match set_up {
+            Ok(SetUp { has_admin: false, .. }) if !token.is_empty() => backend.set_up_link_is_good(&token).await,
+            _ => Ok(true),
+        };
+        match link_is_good.and_then(|good| Ok((set_up?, good))) {
             Err(error) => view! {
                 <CardFrame title=text::TITLE>
                     <h1 id="page-title" class="visually-hidden">{text::TITLE}</h1>
@@ -23,11 +29,14 @@ pub fn SetUpAdmin() -> impl IntoView {
                 </CardFrame>
             }
             .into_any(),
-            Ok(SetUp { has_admin: true, .. }) => {
+            Ok((SetUp { has_admin: true, .. }, _)) => {
                 view! { <Notice title=text::HAS_ADMIN_TITLE words=text::HAS_ADMIN sign_in=true/> }.into_any()
             }
             Ok(_) if token.is_empty() => {
                 view! { <Notice title=text::NO_TOKEN_TITLE words=text::NO_TOKEN sign_in=false/> }.into_any()
+            }
+            Ok((_, false)) => {
+                view! { <Notice title=text::OLD_LINK_TITLE words=text::OLD_LINK sign_in=false/> }.into_any()
             }
             Ok(_) => view! { <AdminForm token refused=context.refused/> }.into_any(),
         }

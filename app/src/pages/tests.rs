@@ -44,19 +44,24 @@ impl Default for Fixture {
 impl Backend for Fixture {
     fn status(&self) -> ServiceStatus {
         let keys = (1..=self.keys).map(key).collect::<Vec<_>>();
+        let level = if self.keys == 0 {
+            Level::MajorOutage
+        } else {
+            Level::Degraded
+        };
         ServiceStatus {
             total_keys: self.keys,
             current_key_index: 0,
             healthy_keys: self.keys.saturating_sub(1),
             available_keys: keys,
-            level: Level::Degraded,
+            level,
             message: "1 of 3 keys has reached its quota. Requests still work.".to_owned(),
             next_reset: Some("2026-11-24T08:00:00Z".to_owned()),
             next_reset_in_ms: Some(15_120_000),
             components: vec![
                 Component {
                     name: "Text analysis".to_owned(),
-                    level: Level::Degraded,
+                    level,
                 },
                 Component {
                     name: "Image analysis".to_owned(),
@@ -104,6 +109,10 @@ impl Backend for Fixture {
 
     async fn set_up(&self) -> Result<SetUp, AppError> {
         Ok(self.set_up)
+    }
+
+    async fn set_up_link_is_good(&self, token: &str) -> Result<bool, AppError> {
+        Ok(token == "t0k3n")
     }
 
     fn registration_open(&self) -> bool {
@@ -344,6 +353,8 @@ fn the_first_administrator_needs_the_link() {
     let (_, html) = render("/set-up?token=t0k3n", signed_out(), fresh());
     assert!(html.contains(r#"name="token" value="t0k3n""#) && html.contains("Create administrator"));
     assert!(!render("/set-up", signed_out(), fresh()).1.contains("<input class"));
+    let (_, html) = render("/set-up?token=0ld", signed_out(), fresh());
+    assert!(html.contains("does not work any more") && !html.contains(r#"name="token""#));
     assert!(
         render("/set-up?token=t0k3n", signed_out(), Fixture::default())
             .1
@@ -492,6 +503,43 @@ fn the_public_status_names_no_key() {
     );
     let (_, html) = render("/status", signed_in(), Fixture::default());
     assert!(html.contains("Key 1"));
+}
+
+#[test]
+fn a_server_without_a_key_is_not_set_up_rather_than_down() {
+    let fresh = || Fixture {
+        keys: 0,
+        ..Fixture::default()
+    };
+    for path in ["/status", "/history"] {
+        let (_, html) = render(path, signed_in(), fresh());
+        assert!(
+            html.contains("Not set up yet") && !html.contains("Major outage"),
+            "{path}: {html}"
+        );
+        assert!(html.contains(r#"href="/set-up/key""#), "{path}");
+    }
+    let (_, html) = render("/status", signed_out(), fresh());
+    assert!(
+        html.contains("Not set up yet") && !html.contains("Major outage"),
+        "{html}"
+    );
+    assert!(!html.contains(r#"href="/set-up/key""#));
+}
+
+#[test]
+fn the_banner_is_one_line_that_leads_to_the_status_page_which_has_none() {
+    let (_, html) = render("/history", signed_in(), Fixture::default());
+    let banner = html
+        .split_once(r#"data-testid="banner""#)
+        .and_then(|(_, after)| after.split_once("<main"));
+    let banner = banner.expect("a banner above the content").0;
+    assert!(
+        banner.contains("Degraded: 1 of 3 keys") && banner.contains(r#"href="/status""#),
+        "{banner}"
+    );
+    let (_, html) = render("/status", signed_in(), Fixture::default());
+    assert!(!html.contains(r#"data-testid="banner""#));
 }
 
 #[test]

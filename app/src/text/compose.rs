@@ -34,7 +34,9 @@ pub const JUMP: &str = "Jump to latest";
 pub const COPY: &str = "Copy";
 pub const COPY_ID: &str = "Copy id";
 pub const DOWNLOAD: &str = "Download .md";
+pub const DOWNLOAD_JSON: &str = "Download .json";
 pub const RETRY: &str = "Retry";
+pub const EDIT: &str = "Edit";
 pub const STORED: &str = "Open in history";
 pub const CACHED: &str = "This answer was given before and came from the cache.";
 pub const FRESH: &str = "Run again fresh";
@@ -46,6 +48,7 @@ pub const SENDING: &str = "Sending…";
 pub const NOT_ANSWERED: &str = "Not answered";
 pub const NOT_REACHED: &str = "Keypool could not be reached";
 pub const UNREACHABLE: &str = "Keypool could not be reached. Check the network and try again.";
+pub const SESSION_ENDED: &str = "The session has ended.";
 pub const SIGNED_OUT: &str = "Your session has ended";
 pub const SIGNED_OUT_HINT: &str = "Sign in again to go on. Your text is kept in this tab.";
 pub const CONNECTION_HINT: &str =
@@ -135,6 +138,11 @@ pub fn images_too_large(name: &str, together: u64) -> String {
         "With {name} the images are {} together; at most 20 MB are taken. Send fewer or smaller ones.",
         file_size(together)
     )
+}
+
+/// For an answer without a reason of its own.
+pub fn unexplained(status: u16) -> String {
+    format!("The server answered with status {status}. Try again; if it stays, tell its administrator.")
 }
 
 /// Some of the API's texts begin with a sign; here an icon stands before them.

@@ -1,9 +1,11 @@
 //! Words of the live state: levels, durations, ages.
 
 use super::remaining;
-use crate::types::{CellStatus, PublicStatus};
+use crate::types::{CellStatus, Level, PublicStatus};
 
 pub const UNKNOWN: &str = "Unknown";
+pub const NOT_SET_UP_SENTENCE: &str = "No provider key is configured, so nothing can be analysed.";
+pub const SEE_STATUS: &str = "See status";
 pub const OFFLINE: &str = "You are offline: this page cannot be kept up to date.";
 pub const CAPACITY: &str = "Capacity";
 pub const RESET: &str = "Quota";
@@ -12,6 +14,7 @@ pub const UPDATED: &str = "Updated";
 pub const COMPONENTS: &str = "Components";
 pub const KEYS: &str = "Keys";
 pub const KEY: &str = "Key";
+pub const NO_KEYS: &str = "No key is configured.";
 pub const STATE: &str = "State";
 pub const BACK: &str = "Back";
 pub const ANY_MOMENT: &str = "any moment";
@@ -53,13 +56,24 @@ pub fn streamed(age_ms: u64) -> String {
     }
 }
 
+/// The level's word. A server without any key has not failed: it is not set up.
+pub fn level(level: Level, total_keys: u32) -> &'static str {
+    match (level, total_keys) {
+        (Level::MajorOutage, 0) => super::analyze::NOT_SET_UP_TITLE,
+        _ => super::level(level),
+    }
+}
+
 /// The level's word and the server's sentence.
 pub fn headline(status: &PublicStatus) -> String {
-    format!("{}: {}", super::level(status.level), sentence(status))
+    format!("{}: {}", level(status.level, status.total_keys), sentence(status))
 }
 
 /// What the server says without its own "Next reset in …": here that line counts down, and is not read out every minute.
 pub fn sentence(status: &PublicStatus) -> &str {
+    if status.total_keys == 0 {
+        return NOT_SET_UP_SENTENCE;
+    }
     status.message.split(" Next reset in").next().unwrap_or_default()
 }
 
@@ -76,9 +90,9 @@ pub fn cell(cell: &CellStatus) -> String {
     format!("{}: {}", cell.model, super::cell_state(cell.state))
 }
 
-/// Such as "98.1 %"; a dash before the first request.
-pub fn success_rate(successes: u64, requests: u64) -> String {
-    match (successes * 1000 + requests / 2).checked_div(requests) {
+/// Such as "98.1 %"; a dash before the first call. `judged` leaves out calls that were stopped or refused for the caller's sake.
+pub fn success_rate(successes: u64, judged: u64) -> String {
+    match (successes * 1000 + judged / 2).checked_div(judged) {
         Some(tenths) => format!("{}.{} %", tenths / 10, tenths % 10),
         None => super::NEVER.to_owned(),
     }

@@ -255,7 +255,7 @@ pub struct Progress {
     pub phase: Phase,
     /// For people, such as "Switched key after a day quota (2 of 3)".
     pub message: String,
-    /// 1-based.
+    /// Different keys asked so far, this one included.
     pub attempt: u32,
     /// Keys configured.
     pub keys: u32,

@@ -109,7 +109,7 @@ async fn send(url: &str, init: &RequestInit) -> Result<Response, Failure> {
     if response.redirected() {
         return Err(Failure::Refused(Box::new(AppError::new(
             ErrorCode::Unauthenticated,
-            "The session has ended.",
+            words::SESSION_ENDED,
         ))));
     }
     if response.ok() {
@@ -140,8 +140,5 @@ fn unexplained(status: u16) -> AppError {
         429 => ErrorCode::RateLimited,
         _ => ErrorCode::Internal,
     };
-    AppError::new(
-        code,
-        format!("The server answered with status {status}. Try again; if it stays, tell its administrator."),
-    )
+    AppError::new(code, words::unexplained(status))
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::problem_card;
 use super::stage::Stage;
-use super::state::{Act, Composing, act};
+use super::state::{Act, Composing, FileKind, act};
 use crate::components::Icon;
 use crate::islands::copy_button::Copy;
 use crate::text;
@@ -144,19 +144,29 @@ fn actions(state: Composing) -> impl IntoView {
                 <div class="row answer-actions">
                     {state.has_text().then(|| view! {
                         <Copy text=state.text.into() label=words::COPY.to_owned()/>
-                        <button type="button" class="button" on:click=move |_| act(state, Act::Download)>
+                        <button type="button" class="button" on:click=move |_| act(state, Act::Download(FileKind::Markdown))>
                             <Icon name="download"/>
                             {words::DOWNLOAD}
                         </button>
                     })}
+                    {id.get().map(|_| view! {
+                        <button type="button" class="button" on:click=move |_| act(state, Act::Download(FileKind::Json))>
+                            <Icon name="download"/>
+                            {words::DOWNLOAD_JSON}
+                        </button>
+                    })}
                     <button
-                    type="button"
-                    class="button"
-                    disabled=move || state.blocked().is_some()
-                    on:click=move |_| act(state, Act::Submit { fresh: false })
-                >
+                        type="button"
+                        class="button"
+                        disabled=move || state.blocked().is_some()
+                        on:click=move |_| act(state, Act::Submit { fresh: false })
+                    >
                         <Icon name="retry"/>
                         {words::RETRY}
+                    </button>
+                    <button type="button" class="button" on:click=move |_| act(state, Act::Edit)>
+                        <Icon name="edit"/>
+                        {words::EDIT}
                     </button>
                     {id.get().map(|id| view! { <a class="button" href=format!("/history/{id}")>{words::STORED}</a> })}
                 </div>

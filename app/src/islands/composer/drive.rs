@@ -8,7 +8,8 @@ mod view;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
-use super::state::{Act, Composing, Tab};
+use super::stage::Stage;
+use super::state::{Act, Composing, FileKind, Tab};
 use crate::islands::browser;
 use crate::text;
 
@@ -24,7 +25,8 @@ pub(super) fn act(state: Composing, act: Act) {
         Act::Remove(id) => files::remove(state, id),
         Act::Example(index) => view::set_prompt(state, text::EXAMPLES.get(index).copied().unwrap_or_default()),
         Act::Show(tab) => show(state, tab),
-        Act::Download => download(state),
+        Act::Download(kind) => download(state, kind),
+        Act::Edit => view::edit_prompt(state),
         Act::Jump => view::jump(state),
     }
 }
@@ -48,10 +50,23 @@ fn show(state: Composing, tab: Tab) {
     }
 }
 
-fn download(state: Composing) {
-    let name = match state.stage.get_untracked() {
-        super::stage::Stage::Done(result) => format!("analysis-{}.md", result.id),
-        _ => "analysis.md".to_owned(),
-    };
-    state.text.with_untracked(|text| browser::download(&name, text));
+fn download(state: Composing, kind: FileKind) {
+    let stage = state.stage.get_untracked();
+    match (kind, stage) {
+        (FileKind::Json, Stage::Done(result)) => {
+            if let Ok(json) = serde_json::to_string_pretty(&result) {
+                browser::download(&format!("analysis-{}.json", result.id), "application/json", &json);
+            }
+        }
+        // An answer that was not finished has no more than its text.
+        (_, stage) => {
+            let name = match stage {
+                Stage::Done(result) => format!("analysis-{}.md", result.id),
+                _ => "analysis.md".to_owned(),
+            };
+            state
+                .text
+                .with_untracked(|text| browser::download(&name, "text/markdown", text));
+        }
+    }
 }

@@ -1,10 +1,8 @@
 //! Which files can be sent as images, decided before anything is uploaded.
 
+use crate::image_type::sniff;
 use crate::text::compose as words;
 use crate::types::{IMAGES_BYTES_MAX, IMAGES_MAX};
-
-/// Bytes from a file's start that are enough for [`sniff`].
-pub const SNIFF_BYTES: usize = 16;
 
 /// An image chosen for the next request. The file itself stays with the browser, under the same `id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,22 +14,6 @@ pub struct Picture {
     pub mime_type: &'static str,
     /// A `blob:` address for the thumbnail; none for what browsers cannot show.
     pub preview: Option<String>,
-}
-
-/// The type that a file's first bytes tell: a name can lie, and some browsers know no type for HEIC.
-/// Signatures: PNG and JPEG specifications, RIFF for WebP, ISO/IEC 14496-12 brands for HEIC and HEIF.
-pub fn sniff(start: &[u8]) -> Option<&'static str> {
-    match start {
-        [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.get(..4)? {
-            b"heic" | b"heix" | b"hevc" | b"heim" | b"heis" => Some("image/heic"),
-            b"mif1" | b"msf1" | b"heif" => Some("image/heif"),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// Browsers other than Safari draw a broken picture for these.
@@ -64,7 +46,7 @@ pub fn admit(name: &str, bytes: u64, start: &[u8], chosen: &[Picture]) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::{Picture, admit, sniff};
+    use super::{Picture, admit};
     use crate::types::IMAGES_MAX;
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
@@ -77,19 +59,6 @@ mod tests {
             mime_type: "image/png",
             preview: None,
         }
-    }
-
-    #[test]
-    fn the_content_decides_the_type() {
-        assert_eq!(sniff(PNG), Some("image/png"));
-        assert_eq!(sniff(b"\xff\xd8\xff\xe0\0\x10JFIF"), Some("image/jpeg"));
-        assert_eq!(sniff(b"RIFF\x24\0\0\0WEBPVP8 "), Some("image/webp"));
-        assert_eq!(sniff(b"\0\0\0\x18ftypheic\0\0\0\0"), Some("image/heic"));
-        assert_eq!(sniff(b"\0\0\0\x18ftypmif1\0\0\0\0"), Some("image/heif"));
-        assert_eq!(sniff(b"\0\0\0\x18ftypmp42\0\0\0\0"), None);
-        assert_eq!(sniff(b"GIF89a"), None);
-        assert_eq!(sniff(b"%PDF-1.7"), None);
-        assert_eq!(sniff(b""), None);
     }
 
     #[test]

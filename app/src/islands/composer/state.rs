@@ -173,6 +173,15 @@ impl Composing {
     }
 }
 
+/// How a finished answer can be kept as a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// The text alone.
+    Markdown,
+    /// All that the API answers: text, model, tokens, attempts.
+    Json,
+}
+
 /// What people and the browser do to the composer.
 pub enum Act {
     Hydrated,
@@ -188,7 +197,9 @@ pub enum Act {
     /// Put the n-th example into the prompt.
     Example(usize),
     Show(Tab),
-    Download,
+    Download(FileKind),
+    /// Back to the prompt, to change it.
+    Edit,
     Jump,
 }
 

@@ -7,7 +7,8 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, DataTransfer, File, FileList, FormData, Url};
 
-use crate::islands::composer::picture::{self, Picture, SNIFF_BYTES};
+use crate::image_type::SNIFF_BYTES;
+use crate::islands::composer::picture::{self, Picture};
 use crate::islands::composer::state::{Composing, Field, Problem, Tab};
 use crate::text::compose as words;
 

@@ -23,6 +23,15 @@ pub(super) fn set_prompt(state: Composing, text: &str) {
     focus(Field::Prompt);
 }
 
+/// The cursor behind what stands there, ready to be changed.
+pub(super) fn edit_prompt(state: Composing) {
+    focus(Field::Prompt);
+    if let Some(field) = state.prompt_box.get_untracked() {
+        let end = u32::try_from(field.value().encode_utf16().count()).unwrap_or(u32::MAX);
+        let _ = field.set_selection_range(end, end);
+    }
+}
+
 pub(super) fn fill_prompt(state: Composing, text: &str) {
     if let Some(field) = state.prompt_box.get_untracked() {
         field.set_value(text);
