@@ -2,7 +2,6 @@
 //!
 //! Errors are [`AppError`]s with the form's field at fault. Passwords and tokens are in none of them.
 
-mod email;
 mod first_admin;
 mod hashing;
 mod one_time;
@@ -20,13 +19,13 @@ use pool::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-pub use email::Email;
 pub use first_admin::SET_UP_LINK_LIFE;
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password};
 pub use tokens::{Claims, TokenError, TokenSigner};
 
+use crate::email::Email;
 use crate::store::{Rotation, Store, StoreError, StoredRefreshToken, StoredUser, Successor};
-use hashing::Hasher;
+use hashing::{Hasher, Place};
 use one_time::OneTimeToken;
 use throttle::Throttle;
 
@@ -61,20 +60,29 @@ impl Accounts {
         }
     }
 
-    /// Makes an account with the role `user`.
+    /// Makes an account with the role `user`, for anybody who asks.
     ///
     /// # Errors
-    /// `BAD_REQUEST` with the field at fault; `CONFLICT` when the e-mail is taken.
-    pub async fn register(&self, form: Registration, now: Timestamp) -> Result<User, AppError> {
-        self.create(form, Role::User, now).await
+    /// `BAD_REQUEST` with the field at fault; `CONFLICT` when the e-mail is taken; `RATE_LIMITED` after too many
+    /// accounts from one address; `NO_CAPACITY` when too many people register at once.
+    pub async fn register(&self, form: Registration, from: IpAddr, now: Timestamp) -> Result<User, AppError> {
+        let account = check_account(&form, Role::User)?;
+        // After the checks, which cost nothing: who mistypes a form five times is not refused for it.
+        self.throttle.take_registration(from, now)?;
+        let user = self.prepare(account, Place::Newcomer, now).await?;
+        self.insert(user).await
     }
 
     /// Makes an account with any role: for operators.
     ///
     /// # Errors
-    /// As [`Accounts::register`].
+    /// `BAD_REQUEST` with the field at fault; `CONFLICT` when the e-mail is taken.
     pub async fn create(&self, form: Registration, role: Role, now: Timestamp) -> Result<User, AppError> {
-        let user = self.prepare(check_account(&form, role)?, now).await?;
+        let user = self.prepare(check_account(&form, role)?, Place::Known, now).await?;
+        self.insert(user).await
+    }
+
+    async fn insert(&self, user: StoredUser) -> Result<User, AppError> {
         let shown = shown(&user);
         self.store.create_user(user).await.map_err(email_taken)?;
         Ok(shown)
@@ -210,19 +218,19 @@ impl Accounts {
     pub async fn set_password(&self, email: &str, password: &SecretString) -> Result<(), AppError> {
         let user = self.find(email).await?;
         let password = Password::parse(password.expose_secret(), &user.email)?;
-        let hash = self.hasher.hash(password).await?;
+        let hash = self.hasher.hash(password, Place::Known).await?;
         self.store.set_password_hash(&user.id, hash).await?;
         Ok(())
     }
 
-    async fn prepare(&self, account: NewAccount, now: Timestamp) -> Result<StoredUser, AppError> {
+    async fn prepare(&self, account: NewAccount, place: Place, now: Timestamp) -> Result<StoredUser, AppError> {
         let NewAccount {
             email,
             name,
             password,
             role,
         } = account;
-        let password_hash = self.hasher.hash(password).await?;
+        let password_hash = self.hasher.hash(password, place).await?;
         Ok(StoredUser {
             id: new_id(now),
             email,

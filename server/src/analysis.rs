@@ -5,6 +5,7 @@
 //! provider, gives the lease back and records that the caller left.
 
 mod finish;
+mod progress;
 mod refusal;
 mod words;
 
@@ -12,9 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::error::AppError;
-use app::types::{AnalysisResult, AnalyzeRequest, Attempt, Phase, Progress, StreamEvent, TokenUsage};
+use app::types::{AnalysisResult, AnalyzeRequest, Attempt, StreamEvent, TokenUsage};
 use futures::{Stream, StreamExt, stream};
-use pool::{Journey, LeaseFacts, ModelId, Next, Outcome, Timestamp};
+use pool::{Exhausted, Journey, LeaseFacts, ModelId, Next, Outcome, Timestamp};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -221,7 +222,7 @@ impl Analysis {
             .acquire(model, self.estimated_tokens(), &self.journey, rand::random())
         {
             Ok(lease) => {
-                let progress = self.progress(&lease);
+                let progress = self.asking(&lease);
                 let started = Instant::now();
                 self.calling = Some((lease.facts(), started));
                 self.state = State::Calling(Running {
@@ -235,6 +236,11 @@ impl Analysis {
             Err(mut exhausted) => {
                 // Of a journey that has tried everything the pool cannot say when; of a new request it can.
                 exhausted.retry_at = exhausted.retry_at.or_else(|| self.deps.pool.retry_at(model));
+                if let Some(wait) = self.worth_waiting(&exhausted) {
+                    self.journey.waited();
+                    self.state = State::Choosing { after: wait };
+                    return Some(StreamEvent::Status(self.queued(wait)));
+                }
                 let error = refusal::exhausted(&exhausted, self.last_failure.as_ref(), self.deps.clock.now());
                 Some(self.fail(error).await)
             }
@@ -244,7 +250,7 @@ impl Analysis {
     async fn call(&mut self, running: Running) -> Option<StreamEvent> {
         let Some(secret) = self.deps.keyring.secret(running.lease.facts().key) else {
             // The key was removed a moment ago: to the pool it is a call that never was.
-            return self.judge(running, Failure::new(Outcome::Cancelled)).await;
+            return self.judge(running, Failure::not_called()).await;
         };
         let call = Call {
             secret,
@@ -253,7 +259,7 @@ impl Analysis {
             mode: self.mode,
         };
         let called = tokio::time::timeout_at(self.deadline, self.deps.provider.generate(call)).await;
-        match called.unwrap_or_else(|_| Err(Failure::timed_out(Outcome::Transport))) {
+        match called.unwrap_or_else(|_| Err(Failure::out_of_time(false))) {
             Ok(answer) => {
                 self.state = State::Reading(running, answer);
                 None
@@ -264,11 +270,7 @@ impl Analysis {
 
     async fn read(&mut self, mut running: Running, mut answer: Answer) -> Option<StreamEvent> {
         let chunk = tokio::time::timeout_at(self.deadline, answer.next()).await;
-        let timed_out = if self.text.is_empty() {
-            Outcome::Transport
-        } else {
-            Outcome::Truncated
-        };
+        let sent_on = !self.text.is_empty();
         match chunk {
             Ok(Some(Ok(Chunk::Text(text)))) => {
                 let first = self.text.is_empty();
@@ -287,18 +289,8 @@ impl Analysis {
                 Some(self.succeed(running, finish_reason, usage).await)
             }
             Ok(Some(Err(failure))) => self.judge(running, failure).await,
-            Ok(None) => {
-                self.judge(
-                    running,
-                    Failure::new(if self.text.is_empty() {
-                        Outcome::Empty
-                    } else {
-                        Outcome::Truncated
-                    }),
-                )
-                .await
-            }
-            Err(_) => self.judge(running, Failure::timed_out(timed_out)).await,
+            Ok(None) => self.judge(running, Failure::ended_early(sent_on)).await,
+            Err(_) => self.judge(running, Failure::out_of_time(sent_on)).await,
         }
     }
 
@@ -328,6 +320,16 @@ impl Analysis {
         }
     }
 
+    /// The only key met its minute limit: when that ends within the deadline, the same key serves after it.
+    fn worth_waiting(&self, exhausted: &Exhausted) -> Option<Duration> {
+        let minute = matches!(self.last_failure.as_ref()?.outcome, Outcome::MinuteQuota { .. });
+        if !minute || exhausted.counts.total != 1 || self.retries_spent() {
+            return None;
+        }
+        let wait = exhausted.retry_at?.since(self.deps.clock.now());
+        (Instant::now() + wait < self.deadline).then_some(wait)
+    }
+
     fn retries_spent(&self) -> bool {
         self.request
             .max_retries
@@ -338,54 +340,6 @@ impl Analysis {
     fn estimated_tokens(&self) -> u64 {
         let text = self.request.prompt.len() + self.request.system.as_ref().map_or(0, String::len);
         text as u64 / 4 + 258 * self.request.images.len() as u64 + 1
-    }
-
-    fn progress(&self, lease: &LeaseGuard) -> Progress {
-        let (phase, message) = match &self.last_failure {
-            None => (Phase::Trying, words::asking()),
-            Some(failure)
-                if self
-                    .attempts
-                    .last()
-                    .is_some_and(|last| last.key_number == lease.facts().number) =>
-            {
-                (Phase::Trying, words::asking_again(&failure.outcome))
-            }
-            Some(failure) => (
-                Phase::Switched,
-                words::switched(&failure.outcome, self.attempt(), self.keys()),
-            ),
-        };
-        Progress {
-            phase,
-            message,
-            attempt: self.attempt(),
-            keys: self.keys(),
-        }
-    }
-
-    fn writing(&self, lease: &LeaseGuard) -> Progress {
-        let switched = self.last_failure.as_ref().filter(|_| {
-            self.attempts
-                .last()
-                .is_some_and(|last| last.key_number != lease.facts().number)
-        });
-        let message = words::writing(switched.map(|failure| &failure.outcome), self.attempt(), self.keys());
-        Progress {
-            phase: Phase::Writing,
-            message,
-            attempt: self.attempt(),
-            keys: self.keys(),
-        }
-    }
-
-    /// 1-based number of the call under way or next.
-    fn attempt(&self) -> u32 {
-        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1)
-    }
-
-    fn keys(&self) -> u32 {
-        u32::try_from(self.deps.keyring.len()).unwrap_or(u32::MAX)
     }
 }
 

@@ -7,16 +7,19 @@ use app::error::AppError;
 use app::types::{Analysis, AnalysisPage, PoolKey, ServiceStatus, SetUp};
 use async_trait::async_trait;
 
-use crate::history;
+use crate::accounts::Accounts;
+use crate::clock::Clock;
+use crate::history::{self, History};
 use crate::keyring::Keyring;
 use crate::keys;
 use crate::status::StatusReader;
-use crate::store::Store;
 
 pub struct PageBackend {
     pub status: StatusReader,
     pub keyring: Arc<Keyring>,
-    pub store: Arc<dyn Store>,
+    pub history: History,
+    pub accounts: Arc<Accounts>,
+    pub clock: Clock,
     pub registration_open: bool,
 }
 
@@ -37,19 +40,22 @@ impl Backend for PageBackend {
     }
 
     async fn analyses(&self, user_id: &str, cursor: Option<&str>) -> Result<AnalysisPage, AppError> {
-        history::page(self.store.as_ref(), user_id, cursor, history::PAGE_SIZE).await
+        self.history.page(user_id, cursor, history::PAGE_SIZE).await
     }
 
     async fn analysis(&self, user_id: &str, id: &str) -> Result<Analysis, AppError> {
-        history::load(self.store.as_ref(), user_id, id).await
+        self.history.load(user_id, id).await
     }
 
     async fn set_up(&self) -> Result<SetUp, AppError> {
-        let has_admin = self.store.count_users(app::types::Role::Admin).await? > 0;
         Ok(SetUp {
-            has_admin,
+            has_admin: self.accounts.has_admin().await?,
             has_key: !self.keyring.is_empty(),
         })
+    }
+
+    async fn set_up_link_is_good(&self, token: &str) -> Result<bool, AppError> {
+        self.accounts.set_up_link_is_good(token, self.clock.now()).await
     }
 
     fn registration_open(&self) -> bool {

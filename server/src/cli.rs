@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use server::config::{self, Layers};
 
 use self::print::{complain, say};
+use crate::demo;
 
 /// `EX_CONFIG` of sysexits.h.
 const EXIT_CONFIG: u8 = 78;
@@ -109,6 +110,12 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
             return ExitCode::from(EXIT_CONFIG);
         }
     };
+    if let Some(Command::Serve(Serve { demo: true, .. })) = &cli.command
+        && let Err(refused) = demo::check_host(&config)
+    {
+        complain(refused);
+        return ExitCode::from(EXIT_CONFIG);
+    }
     match &cli.command {
         Some(Command::Healthcheck(_)) => in_runtime(serve::healthcheck(config)),
         Some(Command::User(command)) => in_runtime(accounts::run(config, command)),
@@ -124,7 +131,7 @@ fn in_runtime(command: impl Future<Output = Result<(), anyhow::Error>>) -> ExitC
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("keypool: {error}"));
+            complain(format_args!("keypool: {error:#}"));
             ExitCode::FAILURE
         }
     }

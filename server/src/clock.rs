@@ -41,10 +41,6 @@ impl Clock {
             hand.store(to.as_millis(), Ordering::SeqCst);
         }
     }
-
-    pub fn is_by_hand(&self) -> bool {
-        self.0.is_some()
-    }
 }
 
 #[expect(

@@ -3,7 +3,10 @@
 //! Order: defaults < `keypool.toml` < environment < flags. All mistakes are found at once and none of them prints a value.
 
 mod check;
+mod later;
 mod layers;
+mod log_filter;
+mod names;
 mod settings;
 
 use std::net::IpAddr;
@@ -11,7 +14,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-pub use check::{Mistakes, check};
+pub use check::{Mistake, Mistakes, check};
 pub use layers::{Layers, Source};
 pub use settings::{SETTINGS, Setting};
 
@@ -34,7 +37,8 @@ pub struct Config {
     pub first_admin: Option<FirstAdmin>,
     pub registration_open: bool,
     pub strategy: pool::Strategy,
-    pub log_level: String,
+    /// Directives for `tracing_subscriber`'s `EnvFilter`, which takes them without an error.
+    pub log_filter: String,
     pub log_format: LogFormat,
     pub analytics: bool,
     pub production: bool,

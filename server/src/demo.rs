@@ -16,6 +16,20 @@ pub(crate) struct Demo {
     pub accounts: Vec<DemoAccount>,
 }
 
+/// The demo's accounts, an admin among them, are for everybody who can reach it.
+///
+/// # Errors
+/// When `HOST` is reachable from other machines; the text is for the person who started it.
+pub(crate) fn check_host(config: &Config) -> Result<(), &'static str> {
+    if config.host.to_canonical().is_loopback() {
+        Ok(())
+    } else {
+        Err(
+            "keypool: the demo shows its passwords to every visitor, so HOST must be this machine's own, such as 127.0.0.1",
+        )
+    }
+}
+
 /// Starts the simulator and points the settings at it. The demo's data is kept apart from real data.
 pub(crate) async fn start(config: &mut Config) -> std::io::Result<Demo> {
     let simulator = Simulator::start(Options {
@@ -40,6 +54,8 @@ pub(crate) async fn start(config: &mut Config) -> std::io::Result<Demo> {
     config.gemini_base_url = simulator.base_url();
     config.data_dir = config.data_dir.join("demo");
     config.first_admin = None;
+    // One key after the other, so that the switch comes when the first has answered three times.
+    config.strategy = pool::Strategy::Sticky;
     let account = |role, name: &str| DemoAccount {
         role,
         email: format!("{name}@demo.example"),
@@ -73,7 +89,7 @@ pub(crate) async fn prepare_accounts(server: &Server, accounts: &[DemoAccount]) 
     Ok(())
 }
 
-/// New at every start: a demo that somebody leaves open to the network has no password that is known.
+/// New at every start. The sign-in page shows it too, which is why the demo serves this machine only.
 fn password() -> String {
     let word = || {
         uuid::Uuid::new_v4()

@@ -6,6 +6,7 @@ mod analyze;
 mod answer;
 mod auth;
 mod body;
+mod extract;
 mod forms;
 mod guard;
 mod layers;
@@ -31,6 +32,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use crate::accounts::Accounts;
 use crate::analysis::Deps;
 use crate::clock::Clock;
+use crate::history::History;
 use crate::keys::Keys;
 use crate::sessions::Sessions;
 use crate::status::StatusReader;
@@ -47,7 +49,10 @@ pub struct Services {
     pub accounts: Arc<Accounts>,
     pub keys: Arc<Keys>,
     pub status: StatusReader,
+    /// Asked whether it is ready, nothing else: handlers go through use cases.
     pub store: Arc<dyn Store>,
+    pub history: History,
+    pub sessions: Sessions,
     pub backend: BackendRef,
     pub clock: Clock,
     pub registration_open: bool,
@@ -120,6 +125,14 @@ fn form_routes() -> Routes {
     ]
 }
 
+/// Every route's policy and path, files aside.
+pub fn policies() -> Vec<(Policy, String)> {
+    let own = api_routes().into_iter().chain(form_routes());
+    own.map(|(policy, path, _)| (policy, path.to_owned()))
+        .chain(pages::routes().into_iter().map(|(policy, path, _)| (policy, path)))
+        .collect()
+}
+
 /// The whole application as a service.
 pub fn router(services: Services) -> Router {
     let state = AppState(Arc::new(services));
@@ -157,7 +170,7 @@ fn guarded(state: &AppState, policy: Policy, methods: MethodRouter<AppState>) ->
 }
 
 fn sessions(state: &AppState) -> SessionManagerLayer<Sessions> {
-    SessionManagerLayer::new(Sessions::new(Arc::clone(&state.store), state.clock.clone()))
+    SessionManagerLayer::new(state.sessions.clone())
         // The prefix makes browsers insist on Secure, this host and the path "/".
         .with_name(if state.secure_cookies {
             "__Host-keypool"

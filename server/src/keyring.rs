@@ -8,20 +8,19 @@ mod provider_key;
 mod refusals;
 pub mod secrets_file;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use app::error::AppError;
-use app::types::{KeyOrigin, NewKey};
+use app::types::NewKey;
 use pool::{KeyId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use cipher::MasterKey;
 pub use facts::{KeyFacts, KeyFromEnvironment, KeyringError};
 pub use provider_key::{KeyRefused, ProviderKey};
-use refusals::{check_label, duplicate, from_environment, no_such_key};
+use refusals::{check_label, duplicate};
 
 use crate::store::{Digest, EnvironmentKey, KeyChange, NewStoredKey, Store, StoreError, StoredKey};
 
@@ -102,7 +101,7 @@ impl Keyring {
         Ok((keyring, usable.into_values().collect()))
     }
 
-    /// The secret to call the provider with; `None` once the key was removed.
+    /// The secret to call the provider with; `None` for a key that is not known.
     pub fn secret(&self, id: KeyId) -> Option<SecretString> {
         self.read().get(&id).map(|entry| entry.secret.clone())
     }
@@ -150,61 +149,6 @@ impl Keyring {
         };
         self.insert(&stored, key);
         Ok(stored)
-    }
-
-    /// Changes what is known of a key; the secret stays.
-    ///
-    /// # Errors
-    /// `NOT_FOUND`; `BAD_REQUEST` on a label that cannot be one; `CONFLICT` on a new label for a key from the
-    /// environment.
-    pub async fn update(&self, id: KeyId, change: KeyChange) -> Result<StoredKey, AppError> {
-        let facts = self.facts(id).ok_or_else(no_such_key)?;
-        let label = change.label.as_deref().map(check_label).transpose()?;
-        if label.is_some() && facts.origin == KeyOrigin::Environment {
-            return Err(from_environment(&facts));
-        }
-        let stored = self
-            .store
-            .update_key(
-                id.0,
-                KeyChange {
-                    label,
-                    sealed: None,
-                    ..change
-                },
-            )
-            .await?;
-        if let Some(entry) = self.write().get_mut(&id) {
-            entry.facts.label.clone_from(&stored.label);
-        }
-        Ok(stored)
-    }
-
-    /// Forgets a key of the console.
-    ///
-    /// # Errors
-    /// `NOT_FOUND`; `CONFLICT` for a key from the environment.
-    pub async fn remove(&self, id: KeyId) -> Result<(), AppError> {
-        let facts = self.facts(id).ok_or_else(no_such_key)?;
-        if facts.origin == KeyOrigin::Environment {
-            return Err(from_environment(&facts));
-        }
-        self.store.delete_key(id.0).await?;
-        self.write().remove(&id);
-        Ok(())
-    }
-
-    /// The text with every secret in it replaced by its mask: the last layer before a log or an error of foreign
-    /// origin, since the provider itself repeats keys in its error texts.
-    pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut clean = Cow::Borrowed(text);
-        for entry in self.read().values() {
-            let secret = entry.secret.expose_secret();
-            if clean.contains(secret) {
-                clean = Cow::Owned(clean.replace(secret, &entry.facts.mask));
-            }
-        }
-        clean
     }
 
     /// A key that came from the environment once and is not set there now: it keeps its number.

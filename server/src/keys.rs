@@ -96,18 +96,24 @@ impl Keys {
             None => Scope::All,
         };
         self.pool.reinstate(scope);
-        info!(?key_number, "quota flags were reset by an admin");
+        info!(
+            key_number = key_number.unwrap_or_default(),
+            "an admin reset the quota flags (0: of all keys)"
+        );
         Ok(())
     }
 
-    /// The seed's `switchToKey`.
+    /// The seed's `switchToKey`: requests stay on this key while it can serve them.
     ///
     /// # Errors
     /// `NOT_FOUND` when no key has the number.
     pub fn switch(&self, key_number: u32) -> Result<(), AppError> {
         let key = self.find(key_number)?;
         self.pool.switch_to(key).map_err(|_| no_such_key(key_number))?;
-        info!(key_number, "an admin switched to key {key_number}");
+        info!(
+            key_number,
+            "an admin switched to key {key_number}: the strategy is sticky until the next start"
+        );
         Ok(())
     }
 

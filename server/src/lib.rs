@@ -5,6 +5,7 @@ pub mod analysis;
 pub mod backend;
 pub mod clock;
 pub mod config;
+pub mod email;
 pub mod history;
 pub mod housekeeping;
 pub mod http;

@@ -6,16 +6,22 @@ use tracing_subscriber::EnvFilter;
 
 /// Call it once.
 pub(crate) fn start(config: &Config) {
-    // `config` has parsed the filter before.
+    // `config` has made the filter, so it is one.
     // The migration library announces itself at every start.
-    let filter = EnvFilter::try_new(format!("rusqlite_migration=warn,{}", config.log_level)).unwrap_or_default();
+    let filter = EnvFilter::try_new(format!("rusqlite_migration=warn,{}", config.log_filter)).unwrap_or_default();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false);
     match config.log_format {
         LogFormat::Pretty => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .init(),
     }
     // The message of a panic may hold any value, a secret too; the place in the code is enough to find it.
     std::panic::set_hook(Box::new(|panic| {

@@ -1,5 +1,6 @@
 //! Stores what the pool must not forget, in the order it happened, and says aloud what a person may want to hear.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,13 +31,15 @@ pub async fn run(
     checkpoint.set_missed_tick_behavior(MissedTickBehavior::Delay);
     checkpoint.tick().await;
     let mut seen = pool.subscribe();
+    // The store refused something: the next checkpoint brings it, whatever else happened.
+    let mut behind = false;
     loop {
         tokio::select! {
             biased;
-            Some(entry) = entries.recv() => take(entry, &mut entries, store.as_ref()).await,
-            _ = checkpoint.tick() => if seen.has_changed().unwrap_or(false) {
+            Some(entry) = entries.recv() => behind |= !take(entry, &mut entries, store.as_ref()).await,
+            _ = checkpoint.tick() => if behind || seen.has_changed().unwrap_or(false) {
                 seen.mark_unchanged();
-                save(pool.records(), store.as_ref()).await;
+                behind = !save(pool.records(), store.as_ref()).await;
             },
             () = stop.cancelled() => break,
         }
@@ -48,8 +51,8 @@ pub async fn run(
     save(pool.records(), store.as_ref()).await;
 }
 
-/// Stores an entry together with everything that already waits behind it.
-async fn take(first: LogEntry, entries: &mut mpsc::UnboundedReceiver<LogEntry>, store: &dyn Store) {
+/// Stores an entry together with everything that already waits behind it. False when the store refused.
+async fn take(first: LogEntry, entries: &mut mpsc::UnboundedReceiver<LogEntry>, store: &dyn Store) -> bool {
     let mut records = Vec::new();
     let mut waiting = Vec::new();
     let mut next = Some(first);
@@ -63,21 +66,46 @@ async fn take(first: LogEntry, entries: &mut mpsc::UnboundedReceiver<LogEntry>, 
         }
         next = entries.try_recv().ok();
     }
-    save(records, store).await;
+    let stored = save(records, store).await;
     for done in waiting {
         // Who asked may have gone.
         let _ = done.send(());
     }
+    stored
 }
 
-async fn save(records: Vec<Record>, store: &dyn Store) {
+async fn save(records: Vec<Record>, store: &dyn Store) -> bool {
     if records.is_empty() {
-        return;
+        return true;
     }
     let rows = records.into_iter().map(stored::to_row).collect();
-    if let Err(error) = store.save_pool_records(rows).await {
-        error!(%error, "the pool's state could not be stored; it lives on in memory");
+    let saved = store.save_pool_records(rows).await;
+    if let Err(error) = &saved {
+        error!(%error, "the pool's state could not be stored; it lives on in memory and is stored again within half a minute");
     }
+    saved.is_ok()
+}
+
+/// Removes what the pool did not take in at the start: rests that are over, keys and models that are gone.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn prune(pool: &SharedPool, store: &dyn Store) -> Result<(), StoreError> {
+    let kept: BTreeSet<String> = pool
+        .records()
+        .into_iter()
+        .map(|record| stored::to_row(record).0)
+        .collect();
+    let rows = store.pool_records().await?;
+    let gone: Vec<String> = rows
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| !kept.contains(name))
+        .collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    store.delete_pool_records(gone).await
 }
 
 /// What the store remembers of the pool, and how much of the day that `now` is in was used. Rows that this version cannot read

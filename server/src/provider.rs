@@ -2,6 +2,8 @@
 
 pub mod gemini;
 
+pub use self::gemini::is_base_url;
+
 use std::sync::Arc;
 
 use app::types::{Image, TokenUsage};
@@ -65,8 +67,13 @@ impl Failure {
         }
     }
 
-    /// The call did not end within its time.
-    pub fn timed_out(outcome: Outcome) -> Self {
+    /// The caller's time is up. `sent_on`: some of the answer has reached the caller.
+    pub fn out_of_time(sent_on: bool) -> Self {
+        let outcome = if sent_on {
+            Outcome::Truncated
+        } else {
+            Outcome::Transport
+        };
         Self::with_evidence(
             outcome,
             Evidence {
@@ -74,6 +81,16 @@ impl Failure {
                 ..Evidence::default()
             },
         )
+    }
+
+    /// An answer that ended without saying so.
+    pub fn ended_early(sent_on: bool) -> Self {
+        Self::new(if sent_on { Outcome::Truncated } else { Outcome::Empty })
+    }
+
+    /// No call was made: nobody is to blame.
+    pub fn not_called() -> Self {
+        Self::new(Outcome::Cancelled)
     }
 }
 

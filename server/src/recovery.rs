@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::keys::Keys;
@@ -13,11 +14,19 @@ const SLEEP_MAX: Duration = Duration::from_secs(30);
 /// Shortest, so that a pool that is always due does not spin.
 const SLEEP_MIN: Duration = Duration::from_millis(50);
 
+/// A pool of many doubtful keys must not storm the provider.
+const PROBES_AT_ONCE: usize = 8;
+
 pub async fn run(keys: Arc<Keys>, stop: CancellationToken) {
     let mut changed = keys.pool.subscribe();
     loop {
-        let due = keys.pool.probes_due();
-        futures::future::join_all(due.into_iter().map(|key| keys.probe(key))).await;
+        let probes = stream::iter(keys.pool.probes_due())
+            .map(|key| keys.probe(key))
+            .buffer_unordered(PROBES_AT_ONCE);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = probes.for_each(|_| std::future::ready(())) => {}
+        }
         changed.mark_unchanged();
         let until = keys
             .pool

@@ -44,6 +44,18 @@ impl Sessions {
     pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
         Self { store, clock }
     }
+
+    /// Whose session it is, without using it: a page left open must not keep its session alive.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn user_of(&self, id: &Id) -> std::result::Result<Option<String>, StoreError> {
+        let now = self.clock.now();
+        let session = self.store.session(&digest(*id)).await?;
+        Ok(session
+            .filter(|session| session.expires_at.min(session.ends_at) > now)
+            .and_then(|session| session.user_id))
+    }
 }
 
 #[async_trait]
@@ -206,6 +218,19 @@ mod tests {
         }
         clock.advance(IDLE_LIFE);
         assert!(sessions.load(&made.id).await.expect("read").is_none());
+    }
+
+    #[tokio::test]
+    async fn asking_whose_session_it_is_does_not_keep_it_alive() {
+        let (_dir, sessions, clock) = sessions();
+        let mut made = record();
+        sessions.create(&mut made).await.expect("created");
+        clock.advance(Duration::from_secs(29 * 60));
+        let user = sessions.user_of(&made.id).await.expect("read");
+        assert_eq!(user.as_deref(), Some("ada"));
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(sessions.user_of(&made.id).await.expect("read"), None);
+        assert_eq!(sessions.user_of(&Id::default()).await.expect("read"), None);
     }
 
     #[tokio::test]

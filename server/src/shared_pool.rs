@@ -119,23 +119,24 @@ impl SharedPool {
 
     /// Takes a key's or everything's rest and faults away, on a person's word.
     pub fn reinstate(&self, scope: Scope) {
-        let changes = self.lock().reinstate(scope, self.0.clock.now());
-        self.log(changes);
+        self.change(|pool, now| pool.reinstate(scope, now));
     }
 
-    /// Makes a key the current one of the strategy `sticky`.
+    /// Stays on a key from now on: that is the strategy `sticky`, whatever was set.
     ///
     /// # Errors
     /// When there is no such key.
     pub fn switch_to(&self, key: KeyId) -> Result<(), pool::UnknownKey> {
-        self.lock().switch_to(key)?;
+        let mut pool = self.lock();
+        pool.switch_to(key)?;
+        pool.set_strategy(pool::Strategy::Sticky);
+        drop(pool);
         self.touch();
         Ok(())
     }
 
     pub fn report_probe(&self, key: KeyId, outcome: &Outcome) {
-        let changes = self.lock().report_probe(key, outcome, self.0.clock.now());
-        self.log(changes);
+        self.change(|pool, now| pool.report_probe(key, outcome, now));
     }
 
     /// Each key is named once.
@@ -146,30 +147,7 @@ impl SharedPool {
     /// When a new request for the model may be served, as far as time alone decides; `None` when it may be now, or when only a
     /// person or a probe can help.
     pub fn retry_at(&self, model: ModelId) -> Option<Timestamp> {
-        let now = self.0.clock.now();
-        let mut pool = self.lock();
-        // A lease that is only tried out counts as a request of its key: not where one is to be had.
-        if pool.verdict(Some(model), now).0 == Verdict::Serving {
-            return None;
-        }
-        let journey = pool.journey();
-        match pool.acquire(
-            &Want {
-                model,
-                tokens: 0,
-                journey: &journey,
-                owner: None,
-            },
-            now,
-            0,
-        ) {
-            Ok(lease) => {
-                // No call is made with it. Nothing that must be stored comes of a lease given back.
-                let _ = pool.report(lease, &Outcome::Cancelled, now);
-                None
-            }
-            Err(exhausted) => exhausted.retry_at,
-        }
+        self.lock().retry_at(model, self.0.clock.now())
     }
 
     /// When something changes by time alone.
@@ -188,6 +166,7 @@ impl SharedPool {
     }
 
     /// Waits until every change so far is stored, so that a crash right after an answer forgets nothing that the answer knew.
+    /// While the store refuses, it waits for the refusal only: answers do not depend on the store.
     pub async fn settled(&self) {
         let (done, stored) = oneshot::channel();
         if self.0.log.send(LogEntry::Settle(done)).is_ok() {
@@ -196,12 +175,19 @@ impl SharedPool {
         }
     }
 
-    fn log(&self, changes: Changes) {
+    /// Makes a change and logs it before anybody else can make the next one: a later record about the same subject must not
+    /// be stored before an earlier one. True when there is something to store.
+    fn change(&self, make: impl FnOnce(&mut KeyPool, Timestamp) -> Changes) -> bool {
+        let mut pool = self.lock();
+        let changes = make(&mut pool, self.0.clock.now());
+        let worth_storing = !changes.records.is_empty();
         if !changes.is_empty() {
-            // Without a log (shutdown) the change lives on in memory only.
+            // Never blocks. Without a log (shutdown) the change lives on in memory only.
             let _ = self.0.log.send(LogEntry::Changed(changes));
         }
+        drop(pool);
         self.touch();
+        worth_storing
     }
 
     fn lock(&self) -> MutexGuard<'_, KeyPool> {
@@ -234,10 +220,7 @@ impl LeaseGuard {
 
     fn spend(&mut self, outcome: &Outcome) -> bool {
         let Some(lease) = self.lease.take() else { return false };
-        let changes = self.pool.lock().report(lease, outcome, self.pool.0.clock.now());
-        let worth_storing = !changes.records.is_empty();
-        self.pool.log(changes);
-        worth_storing
+        self.pool.change(|pool, now| pool.report(lease, outcome, now))
     }
 }
 

@@ -21,6 +21,7 @@ use crate::analysis::Deps;
 use crate::backend::PageBackend;
 use crate::clock::{Clock, next_provider_midnight};
 use crate::config::Config;
+use crate::history::History;
 use crate::http::{self, Services, Site};
 use crate::keyring::secrets_file::{SecretsFileError, load_or_create_secret};
 use crate::keyring::{KeyFromEnvironment, Keyring, KeyringError, MasterKey, cipher::CipherError};
@@ -28,6 +29,7 @@ use crate::keys::{self, Keys};
 use crate::private_files::make_private_dir;
 use crate::provider::Provider;
 use crate::provider::gemini::{self, Gemini};
+use crate::sessions::Sessions;
 use crate::shared_pool::SharedPool;
 use crate::status::StatusReader;
 use crate::store::sqlite::SqliteStore;
@@ -35,6 +37,7 @@ use crate::store::{Store, StoreError};
 use crate::usage::Recorder;
 use crate::{housekeeping, pool_log, recovery, usage};
 
+const STORE_FILE: &str = "keypool.db";
 /// How long answers under way may go on after the server was told to stop.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -128,7 +131,7 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let accounts = Arc::new(accounts(&config, Arc::clone(&store))?);
     let set_up_token = first_admin(&accounts, &config, &clock).await?;
     let provider: Arc<dyn Provider> = Arc::new(Gemini::new(&config.gemini_base_url, limits)?);
-    let (pool, keyring, log) = open_pool(&config, Arc::clone(&store), &clock).await?;
+    let (pool, keyring, log) = open_pool(&config, Arc::clone(&store), &clock, demo.is_some()).await?;
     let (recorder, entries) = Recorder::new(config.analytics);
     let keys = Arc::new(Keys {
         pool: pool.clone(),
@@ -206,17 +209,22 @@ fn services(
         vision_model: config.vision_model.clone(),
         simulated: around.demo.is_some(),
     };
+    let history = History::new(Arc::clone(&analysis.store));
     let backend = PageBackend {
         status: status.clone(),
         keyring: Arc::clone(&keys.keyring),
-        store: Arc::clone(&analysis.store),
+        history: history.clone(),
+        accounts: Arc::clone(&accounts),
+        clock: analysis.clock.clone(),
         registration_open: config.registration_open,
     };
     Services {
         accounts,
         keys,
         status,
+        sessions: Sessions::new(Arc::clone(&analysis.store), analysis.clock.clone()),
         store: Arc::clone(&analysis.store),
+        history,
         backend: Arc::new(backend),
         clock: analysis.clock.clone(),
         registration_open: config.registration_open,
@@ -233,6 +241,11 @@ pub struct OpenAccounts {
     pub accounts: Accounts,
     pub clock: Clock,
     pub store: Arc<dyn Store>,
+}
+
+/// Whether a store was made in the data folder before.
+pub fn has_data(config: &Config) -> bool {
+    config.data_dir.join(STORE_FILE).exists()
 }
 
 /// # Errors
@@ -309,7 +322,7 @@ async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
         path: data_dir.display().to_string(),
         reason: error.kind(),
     })?;
-    let path = data_dir.join("keypool.db");
+    let path = data_dir.join(STORE_FILE);
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
     let store = opened.map_err(|_| StoreError::Unavailable("opening it was broken off".to_owned()))??;
     Ok(Arc::new(store))
@@ -354,7 +367,12 @@ type OpenPool = (
 );
 
 /// The keys and what was known of them when the last process ended.
-async fn open_pool(config: &Config, store: Arc<dyn Store>, clock: &Clock) -> Result<OpenPool, StartError> {
+async fn open_pool(
+    config: &Config,
+    store: Arc<dyn Store>,
+    clock: &Clock,
+    is_demo: bool,
+) -> Result<OpenPool, StartError> {
     let master = MasterKey::parse(&secret(&config.master_key, &config.data_dir, "master.key", 32)?)?;
     let environment = config
         .environment_keys
@@ -376,7 +394,11 @@ async fn open_pool(config: &Config, store: Arc<dyn Store>, clock: &Clock) -> Res
     // Callers may name others, but the pool knows a bounded number: these two are always among them.
     let known = [&config.text_model, &config.vision_model].map(|model| pool.model(model));
     debug_assert!(known.iter().all(Result::is_ok), "a new pool has room for two models");
-    pool.restore(pool_log::load(store.as_ref(), &stored, clock.now()).await?);
+    // A demo's provider begins anew with the process, and so does what is known of it.
+    if !is_demo {
+        pool.restore(pool_log::load(store.as_ref(), &stored, clock.now()).await?);
+    }
+    pool_log::prune(&pool, store.as_ref()).await?;
     info!(keys = stored.len(), "the pool is ready with {} key(s)", stored.len());
     Ok((pool, Arc::new(keyring), log))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use app::types::{CellState, CellStatus, Component, KeyState, KeyStatus, Level, ServiceStatus};
-use pool::{Counts, KeyId, KeyView, Snapshot, Timestamp, Verdict};
+use pool::{Counts, KeyId, KeyView, Snapshot, Strategy, Timestamp, Verdict};
 
 use crate::clock::{Clock, rfc3339};
 use crate::shared_pool::SharedPool;
@@ -105,11 +105,7 @@ fn level(components: &[Component], all_healthy: bool) -> Level {
 fn key_status(view: &KeyView, facts: &Facts<'_>) -> KeyStatus {
     let now = facts.now;
     let cells: Vec<CellStatus> = view.cells.iter().map(|cell| cell_status(cell, now)).collect();
-    let spent_until = view.cells.iter().filter_map(|cell| match cell.state {
-        pool::CellState::Exhausted { until } => Some(until),
-        _ => None,
-    });
-    let quota_reset = spent_until.min();
+    let quota_reset = spent_until(view, facts).min();
     let (state, until) = key_state(view, facts);
     KeyStatus {
         key_number: view.key.number,
@@ -137,12 +133,7 @@ fn key_state(view: &KeyView, facts: &Facts<'_>) -> (KeyState, Option<Timestamp>)
         pool::KeyState::Disabled => return (KeyState::Disabled, None),
         pool::KeyState::Ready => {}
     }
-    let needed = || {
-        view.cells
-            .iter()
-            .filter(|cell| facts.served_models.contains(&cell.model.as_str()))
-    };
-    let worst = needed()
+    let worst = needed(view, facts)
         .filter(|cell| cell.state.until().is_some())
         .max_by_key(|cell| cell.state.until());
     match worst.map(|cell| cell.state) {
@@ -176,7 +167,11 @@ fn cell_status(cell: &pool::CellView, now: Timestamp) -> CellStatus {
 /// The key that `sticky` stays on, else the one that was used last.
 fn current_index(facts: &Facts<'_>) -> i64 {
     let last = || facts.last_used.iter().max_by_key(|(_, at)| **at).map(|(key, _)| *key);
-    let current = facts.snapshot.current.or_else(last);
+    let stayed_on = facts
+        .snapshot
+        .current
+        .filter(|_| facts.snapshot.strategy == Strategy::Sticky);
+    let current = stayed_on.or_else(last);
     let keys = &facts.snapshot.keys;
     let place = current
         .and_then(|id| keys.iter().position(|view| view.key.id == id))
@@ -184,18 +179,24 @@ fn current_index(facts: &Facts<'_>) -> i64 {
     place.map_or(-1, |index| index as i64)
 }
 
-/// When the first key that rests comes back by itself.
+/// When the first spent key comes back.
 fn next_reset(facts: &Facts<'_>) -> Option<Timestamp> {
-    let rests = facts
-        .snapshot
-        .keys
+    facts.snapshot.keys.iter().flat_map(|key| spent_until(key, facts)).min()
+}
+
+/// The spent cells that the service needs. A key that is spent on a model somebody else named still serves everybody.
+fn spent_until<'a>(view: &'a KeyView, facts: &Facts<'a>) -> impl Iterator<Item = Timestamp> + use<'a> {
+    needed(view, facts).filter_map(|cell| match cell.state {
+        pool::CellState::Exhausted { until } => Some(until),
+        _ => None,
+    })
+}
+
+fn needed<'a>(view: &'a KeyView, facts: &Facts<'a>) -> impl Iterator<Item = &'a pool::CellView> + use<'a> {
+    let models = facts.served_models;
+    view.cells
         .iter()
-        .flat_map(|key| &key.cells)
-        .filter_map(|cell| match cell.state {
-            pool::CellState::Exhausted { until } => Some(until),
-            _ => None,
-        });
-    rests.min()
+        .filter(move |cell| models.contains(&cell.model.as_str()))
 }
 
 /// Cause, effect, next step, time.

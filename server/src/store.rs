@@ -20,7 +20,7 @@ pub use records::{
     StoredRefreshToken, StoredSession, StoredUser, Successor, UsageCount, UsageEvent, Word,
 };
 
-use crate::accounts::Email;
+use crate::email::Email;
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 

@@ -26,6 +26,7 @@ pub enum Entry {
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Entry>,
+    /// Entries lost since the start because the queue was full.
     dropped: Arc<AtomicU64>,
     usage_on: bool,
 }
@@ -49,13 +50,15 @@ impl Recorder {
             return;
         }
         if self.queue.try_send(entry).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            let before = self.dropped.fetch_add(1, Ordering::Relaxed);
+            // One line a thousand: whoever drops is busy enough.
+            if before.is_multiple_of(1_000) {
+                warn!(
+                    dropped = before + 1,
+                    "the store is too slow: usage events are being dropped"
+                );
+            }
         }
-    }
-
-    /// Entries lost since the start because the queue was full.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
     }
 }
 

@@ -7,6 +7,7 @@ use app::types::{Registration, Role, User};
 use pool::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::hashing::Place;
 use super::one_time::OneTimeToken;
 use super::{Accounts, check_account, email_taken, shown};
 use crate::store::LinkUse;
@@ -85,7 +86,9 @@ impl Accounts {
                 refused("This set-up link is used or too old.")
             });
         }
-        let user = self.prepare(check_account(&form, Role::Admin)?, now).await?;
+        let user = self
+            .prepare(check_account(&form, Role::Admin)?, Place::Known, now)
+            .await?;
         let shown = shown(&user);
         match self
             .store

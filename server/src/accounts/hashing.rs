@@ -18,13 +18,25 @@ const LANES: u32 = 1;
 const AT_ONCE_MAX: usize = 2;
 /// Running or waiting. More would wait longer than people do.
 const IN_LINE_MAX: usize = 64;
+/// Of these, at most so many for people without an account: a burst of them must leave room for those who sign in.
+const NEWCOMERS_MAX: usize = IN_LINE_MAX / 2;
 /// Of no password: the work an unknown account costs is done on it.
 const NOBODYS_HASH: &str =
     "$argon2id$v=19$m=47104,t=1,p=1$bm9ib2R5IGtub3dzIGl0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Whose password it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Of somebody without an account.
+    Newcomer,
+    /// Of somebody known, or asked for by an operator.
+    Known,
+}
+
 pub(super) struct Hasher {
     running: Arc<Semaphore>,
     line: Arc<Semaphore>,
+    newcomers: Arc<Semaphore>,
 }
 
 impl Default for Hasher {
@@ -32,14 +44,15 @@ impl Default for Hasher {
         Self {
             running: Arc::new(Semaphore::new(AT_ONCE_MAX)),
             line: Arc::new(Semaphore::new(IN_LINE_MAX)),
+            newcomers: Arc::new(Semaphore::new(NEWCOMERS_MAX)),
         }
     }
 }
 
 impl Hasher {
     /// A PHC string with a new salt.
-    pub(super) async fn hash(&self, password: Password) -> Result<String, AppError> {
-        self.run(move || {
+    pub(super) async fn hash(&self, password: Password, place: Place) -> Result<String, AppError> {
+        self.run(place, move || {
             argon2()?
                 .hash_password(password.as_bytes())
                 .map(|hash| hash.to_string())
@@ -53,7 +66,7 @@ impl Hasher {
 
     /// Whether the password belongs to the hash; without a hash it never does, after the same work.
     pub(super) async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, AppError> {
-        let verdict = self.run(move || {
+        let verdict = self.run(Place::Known, move || {
             let parsed = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS_HASH))?;
             argon2()?
                 .verify_password(password.as_bytes(), &parsed)
@@ -69,14 +82,26 @@ impl Hasher {
         }
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
+    async fn run<T: Send + 'static>(
+        &self,
+        place: Place,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AppError> {
+        let newcomer = match place {
+            Place::Newcomer => Some(
+                Arc::clone(&self.newcomers)
+                    .try_acquire_owned()
+                    .map_err(|_| too_many())?,
+            ),
+            Place::Known => None,
+        };
         let in_line = Arc::clone(&self.line).try_acquire_owned().map_err(|_| too_many())?;
         let running = Arc::clone(&self.running)
             .acquire_owned()
             .await
             .map_err(|_| AppError::internal())?;
         // The permits go with the work: a caller that leaves must not let a third one start beside it.
-        let permits: [OwnedSemaphorePermit; 2] = [in_line, running];
+        let permits: (Option<OwnedSemaphorePermit>, [OwnedSemaphorePermit; 2]) = (newcomer, [in_line, running]);
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
             drop(permits);
@@ -97,7 +122,7 @@ fn argon2() -> argon2::password_hash::Result<Argon2<'static>> {
 fn too_many() -> AppError {
     let mut error = AppError::new(
         ErrorCode::NoCapacity,
-        "Too many people sign in at this moment. Try again in a few seconds.",
+        "Too many people sign in or register at this moment. Try again in a few seconds.",
     );
     error.retry_after_seconds = Some(5);
     error
@@ -111,7 +136,7 @@ mod tests {
     async fn a_password_matches_its_own_hash_only() {
         let hasher = Hasher::default();
         let hash = hasher
-            .hash(Password::unchecked("correct horse".into()))
+            .hash(Password::unchecked("correct horse".into()), Place::Known)
             .await
             .expect("a hash");
         assert!(hash.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"), "{hash}");
@@ -133,7 +158,7 @@ mod tests {
     async fn an_unknown_account_costs_the_same_work_and_never_matches() {
         let nobodys = PasswordHash::new(NOBODYS_HASH).expect("a PHC string");
         let real = Hasher::default()
-            .hash(Password::unchecked("x".into()))
+            .hash(Password::unchecked("x".into()), Place::Known)
             .await
             .expect("a hash");
         let real = PasswordHash::new(&real).expect("a PHC string");
@@ -162,5 +187,24 @@ mod tests {
             (refused.code, refused.retry_after_seconds),
             (ErrorCode::NoCapacity, Some(5))
         );
+    }
+
+    #[tokio::test]
+    async fn newcomers_leave_half_of_the_line_to_those_who_sign_in() {
+        let hasher = Hasher::default();
+        let _line = Arc::clone(&hasher.line).acquire_many_owned(32).await.expect("permits");
+        let _newcomers = Arc::clone(&hasher.newcomers)
+            .acquire_many_owned(32)
+            .await
+            .expect("permits");
+        let refused = hasher
+            .hash(Password::unchecked("x".into()), Place::Newcomer)
+            .await
+            .expect_err("their half is full");
+        assert_eq!(refused.code, ErrorCode::NoCapacity);
+        hasher
+            .verify(Password::unchecked("x".into()), None)
+            .await
+            .expect("the other half is free");
     }
 }

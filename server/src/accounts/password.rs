@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use app::error::{AppError, ErrorCode};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::email::Email;
+use crate::email::Email;
 
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Long ones are welcome; this is what is worth hashing.

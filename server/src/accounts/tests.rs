@@ -39,7 +39,7 @@ fn later(duration: Duration) -> Timestamp {
 async fn who_registers_can_sign_in() {
     let (_dir, accounts) = accounts();
     let user = accounts
-        .register(form(" Ada@Example.com "), NOW)
+        .register(form(" Ada@Example.com "), HOME, NOW)
         .await
         .expect("registered");
     assert_eq!(
@@ -59,7 +59,7 @@ async fn who_registers_can_sign_in() {
 async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
     let (_dir, accounts) = accounts();
     accounts
-        .register(form("ada@example.com"), NOW)
+        .register(form("ada@example.com"), HOME, NOW)
         .await
         .expect("registered");
     let wrong = accounts
@@ -82,7 +82,7 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
 async fn too_many_wrong_passwords_have_to_wait() {
     let (_dir, accounts) = accounts();
     accounts
-        .register(form("ada@example.com"), NOW)
+        .register(form("ada@example.com"), HOME, NOW)
         .await
         .expect("registered");
     for _ in 0..10 {
@@ -112,7 +112,7 @@ async fn too_many_wrong_passwords_have_to_wait() {
 async fn a_refused_form_names_its_field() {
     let (_dir, accounts) = accounts();
     accounts
-        .register(form("ada@example.com"), NOW)
+        .register(form("ada@example.com"), HOME, NOW)
         .await
         .expect("registered");
     let cases = [
@@ -152,7 +152,7 @@ async fn a_refused_form_names_its_field() {
         ),
     ];
     for (form, code, field) in cases {
-        let error = accounts.register(form, NOW).await.expect_err("refused");
+        let error = accounts.register(form, HOME, NOW).await.expect_err("refused");
         assert_eq!((error.code, error.field.as_deref()), (code, Some(field)));
     }
 }
@@ -161,7 +161,7 @@ async fn a_refused_form_names_its_field() {
 async fn refresh_tokens_rotate_and_a_second_use_ends_the_family() {
     let (_dir, accounts) = accounts();
     let user = accounts
-        .register(form("ada@example.com"), NOW)
+        .register(form("ada@example.com"), HOME, NOW)
         .await
         .expect("registered");
     let first = accounts.issue_tokens(user.clone(), NOW).await.expect("issued");
@@ -184,7 +184,7 @@ async fn refresh_tokens_rotate_and_a_second_use_ends_the_family() {
 async fn refresh_tokens_end_after_thirty_days_by_sign_out_and_by_a_new_password() {
     let (_dir, accounts) = accounts();
     let user = accounts
-        .register(form("ada@example.com"), NOW)
+        .register(form("ada@example.com"), HOME, NOW)
         .await
         .expect("registered");
     let issue = || accounts.issue_tokens(user.clone(), NOW);
@@ -227,7 +227,7 @@ async fn operators_change_roles_and_passwords_by_email() {
         .await
         .expect("created");
     accounts
-        .register(form("ada@example.com"), NOW)
+        .register(form("ada@example.com"), HOME, NOW)
         .await
         .expect("registered");
     assert_eq!(
@@ -361,4 +361,36 @@ async fn a_set_up_link_makes_one_admin_within_thirty_minutes() {
         accounts.create_set_up_link(NOW).await.expect_err("over").code,
         ErrorCode::Conflict
     );
+}
+
+#[tokio::test]
+async fn accounts_from_one_address_are_bounded_and_mistakes_in_the_form_do_not_count() {
+    let (_dir, accounts) = accounts();
+    for _ in 0..50 {
+        let refused = accounts.register(form("no e-mail"), HOME, NOW).await;
+        assert_eq!(refused.expect_err("a bad form").code, ErrorCode::BadRequest);
+    }
+    for number in 0..throttle::REGISTRATIONS_MAX {
+        accounts
+            .register(form(&format!("user{number}@example.com")), HOME, NOW)
+            .await
+            .expect("within the limit");
+    }
+    let refused = accounts
+        .register(form("one-more@example.com"), HOME, NOW)
+        .await
+        .expect_err("over the limit");
+    assert_eq!(
+        (refused.code, refused.retry_after_seconds),
+        (ErrorCode::RateLimited, Some(15 * 60))
+    );
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+    accounts
+        .register(form("one-more@example.com"), elsewhere, NOW)
+        .await
+        .expect("another address");
+    accounts
+        .sign_in(credentials("user0@example.com", PASSWORD), HOME, NOW)
+        .await
+        .expect("signing in has a limit of its own");
 }

@@ -1,4 +1,4 @@
-//! Limits on guessing passwords, without locking anybody out of their own account.
+//! Limits on guessing passwords, without locking anybody out of their own account, and on making accounts.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,13 +8,15 @@ use std::time::Duration;
 use app::error::{AppError, ErrorCode};
 use pool::Timestamp;
 
-use super::email::Email;
+use crate::email::Email;
 
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 /// For one account from one address: a stranger elsewhere does not use up the owner's tries.
 const ACCOUNT_TRIES_MAX: u32 = 10;
 /// From one address, whatever the account.
 const ADDRESS_TRIES_MAX: u32 = 100;
+/// Accounts made from one address: enough for a class behind one router, too few to fill the store.
+pub(super) const REGISTRATIONS_MAX: u32 = 30;
 /// Windows remembered. When it is full the oldest goes: forgetting one is better than growing without end.
 const WINDOWS_MAX: usize = 50_000;
 
@@ -22,6 +24,7 @@ const WINDOWS_MAX: usize = 50_000;
 enum Scope {
     Address(IpAddr),
     Account(Email, IpAddr),
+    Registration(IpAddr),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,18 +51,19 @@ impl Throttle {
             .into_iter()
             .flatten()
         {
-            make_room(&mut windows, now);
-            let window = windows.entry(scope).or_insert(Window { began: now, tries: 0 });
-            // The clock may have stepped back: a window from the future must not last longer than a window.
-            if now.since(window.began) >= WINDOW || window.began > now {
-                *window = Window { began: now, tries: 0 };
-            }
-            if window.tries >= tries_max {
-                return Err(too_many(window.began.plus(WINDOW).since(now)));
-            }
-            window.tries += 1;
+            count(&mut windows, scope, tries_max, now).map_err(|wait| too_many("Too many tries to sign in.", wait))?;
         }
         Ok(())
+    }
+
+    /// Takes one of the accounts that may be made from an address, before it is known whether it can be made.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` with the time to wait.
+    pub(super) fn take_registration(&self, from: IpAddr, now: Timestamp) -> Result<(), AppError> {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        count(&mut windows, Scope::Registration(network(from)), REGISTRATIONS_MAX, now)
+            .map_err(|wait| too_many("Too many accounts were made from this address.", wait))
     }
 
     /// The right password came: earlier mistakes of this person do not count any more.
@@ -70,6 +74,21 @@ impl Throttle {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&scope);
     }
+}
+
+/// Counts one try; when there is none left, the time to wait.
+fn count(windows: &mut BTreeMap<Scope, Window>, scope: Scope, tries_max: u32, now: Timestamp) -> Result<(), Duration> {
+    make_room(windows, now);
+    let window = windows.entry(scope).or_insert(Window { began: now, tries: 0 });
+    // The clock may have stepped back: a window from the future must not last longer than a window.
+    if now.since(window.began) >= WINDOW || window.began > now {
+        *window = Window { began: now, tries: 0 };
+    }
+    if window.tries >= tries_max {
+        return Err(window.began.plus(WINDOW).since(now));
+    }
+    window.tries += 1;
+    Ok(())
 }
 
 fn make_room(windows: &mut BTreeMap<Scope, Window>, now: Timestamp) {
@@ -94,10 +113,10 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-fn too_many(wait: Duration) -> AppError {
+fn too_many(what: &str, wait: Duration) -> AppError {
     let seconds = wait.as_secs().max(1);
     let minutes = seconds.div_ceil(60);
-    let message = format!("Too many tries to sign in. Try again in {minutes} min.");
+    let message = format!("{what} Try again in {minutes} min.");
     let mut error = AppError::new(ErrorCode::RateLimited, message);
     error.retry_after_seconds = Some(seconds);
     error

@@ -227,12 +227,16 @@ fn title(prompt: &str) -> String {
 }
 
 pub(super) fn log_failure(request_id: &str, key_number: u32, failure: &Failure) {
-    let outcome = failure.outcome.name();
-    let status = failure.evidence.http_status;
+    let (outcome, evidence) = (failure.outcome.name(), &failure.evidence);
+    let status = evidence.http_status;
+    let project = evidence.project.as_deref();
     if failure.outcome == Outcome::Unknown {
-        warn!(%request_id, key_number, outcome, ?status, body_hash = ?failure.evidence.body_hash, "the provider answered in a way nobody knows");
+        let body_hash = evidence.body_hash.as_deref();
+        warn!(%request_id, key_number, outcome, status, body_hash, "the provider answered in a way nobody knows");
+    } else if let Some(help_url) = evidence.help_url.as_deref() {
+        warn!(%request_id, key_number, outcome, status, project, help_url, "key {key_number} needs set-up by a person: {help_url}");
     } else {
-        info!(%request_id, key_number, outcome, ?status, "key {key_number} could not serve a request: {outcome}");
+        info!(%request_id, key_number, outcome, status, project, "key {key_number} could not serve a request: {outcome}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a caller is told when there is no answer. The pool's verdict decides; the seed's three messages are its wording.
 
 use app::error::{AppError, ErrorCode};
+use app::text::refusal as text;
 use pool::{Counts, Exhausted, Outcome, Timestamp, Verdict};
 
 use super::words;
@@ -49,36 +50,19 @@ pub(super) fn failed(
 }
 
 fn verdict_error(verdict: Verdict, counts: &Counts) -> AppError {
+    let partly = || AppError::new(ErrorCode::PartialQuota, text::PARTIAL_QUOTA).details(words::partial_quota(counts));
     match verdict {
-        Verdict::AllSpent => AppError::new(
-            ErrorCode::QuotaExceeded,
-            "AI service quota exceeded for today. Please try again tomorrow or contact support for higher limits.",
-        )
-        .details(format!(
-            "\u{1f6ab} ALL API QUOTA EXCEEDED: All {} Google AI API key(s) have reached their daily quota limit.",
-            counts.spent
-        )),
-        Verdict::PartlySpent => AppError::new(
-            ErrorCode::PartialQuota,
-            "Some AI services are at capacity, but analysis should still work. If this persists, please try again later.",
-        )
-        .details(words::partial_quota(counts)),
-        Verdict::AllInvalid => AppError::new(ErrorCode::InvalidKeys, "AI service configuration error. Please contact support.")
-            .details("\u{1f511} ALL API KEYS INVALID: All configured API keys are invalid."),
-        Verdict::NoKeys => AppError::new(
-            ErrorCode::NoKeys,
-            "No provider key is configured yet. An admin can add the first one on the set-up page or as GOOGLE_AI_API_KEY_1.",
-        ),
-        Verdict::ProviderDown => {
-            AppError::new(ErrorCode::UpstreamUnavailable, "The AI provider is not answering right now. Please try again in a moment.")
+        Verdict::AllSpent => AppError::new(ErrorCode::QuotaExceeded, text::QUOTA_EXCEEDED)
+            .details(text::quota_exceeded_details(counts.spent)),
+        Verdict::PartlySpent => partly(),
+        Verdict::AllInvalid => {
+            AppError::new(ErrorCode::InvalidKeys, text::INVALID_KEYS).details(text::INVALID_KEYS_DETAILS)
         }
-        Verdict::Mixed | Verdict::Serving if counts.spent > 0 => AppError::new(
-            ErrorCode::PartialQuota,
-            "Some AI services are at capacity, but analysis should still work. If this persists, please try again later.",
-        )
-        .details(words::partial_quota(counts)),
+        Verdict::NoKeys => AppError::new(ErrorCode::NoKeys, text::NO_KEYS),
+        Verdict::ProviderDown => AppError::new(ErrorCode::UpstreamUnavailable, text::PROVIDER_DOWN),
+        Verdict::Mixed | Verdict::Serving if counts.spent > 0 => partly(),
         Verdict::Mixed | Verdict::Serving => {
-            AppError::new(ErrorCode::NoCapacity, "No key can take this request right now. Please try again shortly.").details(reasons(counts))
+            AppError::new(ErrorCode::NoCapacity, text::NO_CAPACITY).details(reasons(counts))
         }
     }
 }
@@ -109,46 +93,21 @@ fn reasons(counts: &Counts) -> String {
 fn provider_error(failure: &Failure, sent_on: bool) -> AppError {
     let evidence = &failure.evidence;
     if sent_on {
-        return AppError::new(
-            ErrorCode::UpstreamBadResponse,
-            "The answer broke off before its end. What came so far is kept; try again for a whole one.",
-        );
+        return AppError::new(ErrorCode::UpstreamBadResponse, text::BROKE_OFF);
     }
+    let slow = evidence.timed_out || evidence.http_status == Some(504);
     match failure.outcome {
-        Outcome::Blocked { .. } => AppError::new(
-            ErrorCode::Blocked,
-            "The provider declined to answer this request for safety reasons. Rephrase it and try again.",
-        )
-        .details(evidence.block_reason.clone().unwrap_or_else(|| "BLOCKED".to_owned())),
-        Outcome::CallerFault => AppError::new(
-            ErrorCode::BadRequest,
-            "The provider does not accept this request as it is. Check the model, the options and the size of the input.",
-        ),
-        Outcome::ModelGone => AppError::new(
-            ErrorCode::NotFound,
-            "The provider has no such model. Choose another one.",
-        )
-        .field("model"),
-        Outcome::FileForeign => AppError::new(
-            ErrorCode::BadRequest,
-            "The file is not there any more: upload it again.",
-        ),
-        Outcome::Region => AppError::new(
-            ErrorCode::UpstreamUnavailable,
-            "The AI provider does not serve this server's location. Please contact support.",
-        ),
-        Outcome::Transport if evidence.timed_out => AppError::new(
-            ErrorCode::UpstreamTimeout,
-            "The AI provider did not answer in time. Please try again.",
-        ),
-        Outcome::Server | Outcome::Overload | Outcome::Transport | Outcome::Cancelled => AppError::new(
-            ErrorCode::UpstreamUnavailable,
-            "The AI provider is having trouble. Please try again in a moment.",
-        ),
-        _ => AppError::new(
-            ErrorCode::UpstreamBadResponse,
-            "The AI provider's answer could not be used. Please try again.",
-        ),
+        Outcome::Blocked { .. } => AppError::new(ErrorCode::Blocked, text::BLOCKED)
+            .details(evidence.block_reason.clone().unwrap_or_else(|| "BLOCKED".to_owned())),
+        Outcome::CallerFault => AppError::new(ErrorCode::BadRequest, text::NOT_ACCEPTED),
+        Outcome::ModelGone => AppError::new(ErrorCode::NotFound, text::NO_SUCH_MODEL).field("model"),
+        Outcome::FileForeign => AppError::new(ErrorCode::BadRequest, text::FILE_GONE),
+        Outcome::Region => AppError::new(ErrorCode::UpstreamUnavailable, text::REGION),
+        Outcome::Transport | Outcome::Server if slow => AppError::new(ErrorCode::UpstreamTimeout, text::PROVIDER_SLOW),
+        Outcome::Server | Outcome::Overload | Outcome::Transport | Outcome::Cancelled => {
+            AppError::new(ErrorCode::UpstreamUnavailable, text::PROVIDER_TROUBLE)
+        }
+        _ => AppError::new(ErrorCode::UpstreamBadResponse, text::PROVIDER_GARBLED),
     }
 }
 
@@ -163,9 +122,5 @@ fn waiting(mut error: AppError, retry_at: Option<Timestamp>, now: Timestamp) -> 
 }
 
 pub(super) fn too_many_models() -> AppError {
-    AppError::new(
-        ErrorCode::BadRequest,
-        "Too many different models were asked for. Use one that was used before.",
-    )
-    .field("model")
+    AppError::new(ErrorCode::BadRequest, text::TOO_MANY_MODELS).field("model")
 }

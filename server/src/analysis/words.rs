@@ -1,5 +1,7 @@
 //! What people read while they wait.
 
+use std::time::Duration;
+
 use pool::{Counts, Outcome};
 
 pub(super) fn asking() -> String {
@@ -8,6 +10,11 @@ pub(super) fn asking() -> String {
 
 pub(super) fn asking_again(outcome: &Outcome) -> String {
     format!("Asking again after {}", cause(outcome))
+}
+
+/// Such as "Waiting 22 s for a minute limit".
+pub(super) fn waiting(wait: Duration) -> String {
+    format!("Waiting {} s for a minute limit", wait.as_millis().div_ceil(1000))
 }
 
 /// Such as "Switched key after a day quota, 2 of 3".
@@ -29,10 +36,7 @@ pub fn warning(counts: &Counts) -> Option<String> {
 }
 
 pub(super) fn partial_quota(counts: &Counts) -> String {
-    format!(
-        "\u{26a0}\u{fe0f} PARTIAL QUOTA EXCEEDED: {} of {} API keys have exceeded quota. {} key(s) still available.",
-        counts.spent, counts.total, counts.available
-    )
+    app::text::refusal::partial_quota_details(counts.spent, counts.total, counts.available)
 }
 
 fn cause(outcome: &Outcome) -> &'static str {

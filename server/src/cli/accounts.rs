@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use app::types::{Registration, Role};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
@@ -77,6 +77,13 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 pub(super) async fn run(config: Config, command: &UserCommand) -> Result<(), anyhow::Error> {
+    // A mistyped folder must not look like a server without accounts.
+    if !matches!(command, UserCommand::Create { .. }) && !startup::has_data(&config) {
+        bail!(
+            "there is no data of Keypool in {}: check DATA_DIR or --data-dir",
+            config.data_dir.display()
+        );
+    }
     let opened = startup::open_accounts(&config).await?;
     let result = act(&opened, command).await;
     opened.store.close().await?;

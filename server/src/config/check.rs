@@ -5,18 +5,50 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 
-use super::layers::Layers;
-use super::settings::{self, KEY_PREFIX, SETTINGS};
-use super::{Config, FirstAdmin, LogFormat};
-use crate::accounts::{Email, Password, TokenSigner};
+use super::layers::{Layers, Source};
+use super::names::{hint, is_known, is_misspelt};
+use super::settings::{KEY_PREFIX, SETTINGS};
+use super::{Config, FirstAdmin, LogFormat, later, log_filter};
+use crate::accounts::{Password, TokenSigner};
+use crate::email::Email;
 use crate::keyring::{MasterKey, ProviderKey};
+use crate::provider::is_base_url;
 
-/// No settings, but names that our documents, pages and browser tests use.
-const NEIGHBOURS: [&str; 3] = ["KEYPOOL_URL", "KEYPOOL_TOKEN", "KEYPOOL_CHROMIUM"];
+/// One thing that is wrong, without the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The name of a setting, or the path of a file.
+    pub about: String,
+    pub what: String,
+}
+
+impl Mistake {
+    pub(super) fn new(about: impl fmt::Display, what: impl fmt::Display) -> Self {
+        Self {
+            about: about.to_string(),
+            what: what.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.about, self.what)
+    }
+}
 
 /// Everything wrong with the settings, a line each, no value in any of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistakes(pub Vec<String>);
+pub struct Mistakes(pub Vec<Mistake>);
+
+impl Mistakes {
+    /// Whether the setting, or the file that its value should come from, is at fault.
+    pub fn name(&self, setting: &str) -> bool {
+        self.0
+            .iter()
+            .any(|mistake| mistake.about.strip_suffix("_FILE").unwrap_or(&mistake.about) == setting)
+    }
+}
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,6 +70,7 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
     };
     checker.unknown_names();
     checker.secret_files();
+    checker.mongo_uri();
     let config = Config {
         host: checker
             .parse("HOST", "must be an IP address such as 127.0.0.1")
@@ -62,15 +95,11 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
                 ("sticky", pool::Strategy::Sticky),
             ],
         ),
-        log_level: checker.log_level(),
+        log_filter: checker.log_filter(),
         log_format: checker.log_format(),
         analytics: checker.choice("ENABLE_ANALYTICS", &[("true", true), ("false", false)]),
         production: checker.given("NODE_ENV").is_some_and(|value| value == "production"),
-        unused: SETTINGS
-            .iter()
-            .filter(|s| s.later && layers.find(s.name).is_some())
-            .map(|s| s.name)
-            .collect(),
+        unused: checker.later(),
     };
     if checker.mistakes.is_empty() {
         Ok(config)
@@ -81,7 +110,7 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
 
 struct Checker<'a> {
     layers: &'a Layers,
-    mistakes: Vec<String>,
+    mistakes: Vec<Mistake>,
 }
 
 impl Checker<'_> {
@@ -94,7 +123,7 @@ impl Checker<'_> {
     }
 
     fn mistake(&mut self, name: &str, what: impl fmt::Display) {
-        self.mistakes.push(format!("{name}: {what}"));
+        self.mistakes.push(Mistake::new(name, what));
     }
 
     fn parse<T: FromStr>(&mut self, name: &str, must: &str) -> Option<T> {
@@ -117,43 +146,62 @@ impl Checker<'_> {
 
     /// A name that is nearly one of ours is a mistake that would otherwise be silent.
     fn unknown_names(&mut self) {
-        let mut unknown = Vec::new();
-        for name in self.layers.file.keys().chain(self.layers.flags.keys()) {
-            if !is_known(name) {
-                unknown.push(format!("{name}: is no setting{}", hint(name)));
-            }
+        let ours = self.layers.file.keys().chain(self.layers.flags.keys());
+        let unknown = ours.filter(|name| !is_known(name));
+        let misspelt = self.layers.environment.keys().filter(|name| is_misspelt(name));
+        for name in unknown.chain(misspelt) {
+            self.mistakes
+                .push(Mistake::new(name, format_args!("is no setting{}", hint(name))));
         }
-        let foreign = |name: &&String| !is_known(name) && !NEIGHBOURS.contains(&name.as_str());
-        for name in self.layers.environment.keys().filter(foreign) {
-            let ours = name.starts_with("KEYPOOL_") || name.starts_with("GOOGLE_AI_");
-            let near = nearest(name);
-            if ours || near.is_some() {
-                unknown.push(format!("{name}: is no setting{}", hint(name)));
-            }
-        }
-        self.mistakes.extend(unknown);
     }
 
     fn secret_files(&mut self) {
-        let mut unreadable = Vec::new();
         for layer in [&self.layers.flags, &self.layers.environment, &self.layers.file] {
             for (name, path) in layer
                 .iter()
                 .filter(|(name, _)| name.ends_with("_FILE") && is_known(name))
             {
                 if !path.trim().is_empty() && std::fs::read_to_string(path.trim()).is_err() {
-                    unreadable.push(format!("{name}: names a file that cannot be read"));
+                    self.mistakes
+                        .push(Mistake::new(name, "names a file that cannot be read"));
                 }
             }
         }
-        self.mistakes.extend(unreadable);
+    }
+
+    /// Data would land in another place than the one that was asked for.
+    fn mongo_uri(&mut self) {
+        if self.given("MONGO_URI").is_some() {
+            self.mistake(
+                "MONGO_URI",
+                "is set, but this version stores in SQLite only: remove it to store in DATA_DIR",
+            );
+        }
+    }
+
+    /// Checks the settings of later versions and returns those that somebody set.
+    fn later(&mut self) -> Vec<&'static str> {
+        let mut unused = Vec::new();
+        for setting in SETTINGS.iter().filter(|setting| setting.later) {
+            let Some((value, source)) = self.layers.find(setting.name) else {
+                continue;
+            };
+            if let Some(fault) = later::fault(setting.name, &value) {
+                self.mistake(setting.name, fault);
+            }
+            if source != Source::Default {
+                unused.push(setting.name);
+            }
+        }
+        unused
     }
 
     fn jwt_secret(&mut self) -> Option<SecretString> {
         let value = self.given("JWT_SECRET")?;
         let value = SecretString::from(value);
         if let Err(weak) = TokenSigner::new(&value) {
-            self.mistakes.push(weak.to_string());
+            let text = weak.to_string();
+            self.mistake("JWT_SECRET", text.strip_prefix("JWT_SECRET ").unwrap_or(&text));
         }
         Some(value)
     }
@@ -171,10 +219,6 @@ impl Checker<'_> {
         for number in self.layers.key_numbers() {
             let name = format!("{KEY_PREFIX}{number}");
             let Some(value) = self.given(&name) else { continue };
-            if number == 0 {
-                self.mistake(&name, "keys are numbered from 1");
-                continue;
-            }
             if value.starts_with(['"', '\'']) || value.ends_with(['"', '\'']) {
                 self.mistake(&name, "has quotation marks around it: remove them");
                 continue;
@@ -195,16 +239,10 @@ impl Checker<'_> {
 
     fn base_url(&mut self) -> String {
         let value = self.text("GOOGLE_AI_BASE_URL").trim_end_matches('/').to_owned();
-        let parsed = reqwest::Url::parse(&value);
-        if !parsed.is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.host().is_some()
-                && url.query().is_none()
-                && url.username().is_empty()
-        }) {
+        if !is_base_url(&value) {
             self.mistake(
                 "GOOGLE_AI_BASE_URL",
-                "must be an http or https address without user name and query",
+                "must be an http or https address without user name, password, query and fragment",
             );
         }
         value
@@ -246,15 +284,14 @@ impl Checker<'_> {
         }
     }
 
-    fn log_level(&mut self) -> String {
-        let value = self.text("LOG_LEVEL");
-        if tracing_subscriber::EnvFilter::builder().parse(&value).is_err() {
+    fn log_filter(&mut self) -> String {
+        log_filter::directives(&self.text("LOG_LEVEL")).unwrap_or_else(|| {
             self.mistake(
                 "LOG_LEVEL",
-                "must be error, warn, info, debug, trace or a filter such as keypool=debug",
+                "must be error, warn, info, debug or trace, or a list such as info,keypool=debug",
             );
-        }
-        value
+            String::new()
+        })
     }
 
     fn log_format(&mut self) -> LogFormat {
@@ -267,54 +304,6 @@ impl Checker<'_> {
             ),
         }
     }
-}
-
-fn is_known(name: &str) -> bool {
-    let base = name.strip_suffix("_FILE").unwrap_or(name);
-    settings::find(name).is_some()
-        || settings::find(base).is_some_and(|setting| setting.secret)
-        || base.strip_prefix(KEY_PREFIX).is_some_and(|n| n.parse::<u32>().is_ok())
-}
-
-fn hint(name: &str) -> String {
-    if name.starts_with("GOOGLE_AI_API_KEY") {
-        return format!("; keys are {KEY_PREFIX}1, {KEY_PREFIX}2 and so on");
-    }
-    nearest(name)
-        .map(|near| format!("; did you mean {near}?"))
-        .unwrap_or_default()
-}
-
-/// The setting that differs by one or two typed characters; short names must be nearer.
-fn nearest(name: &str) -> Option<&'static str> {
-    let near = |setting: &&super::Setting| {
-        let allowed = if setting.name.len() >= 9 {
-            2
-        } else {
-            usize::from(setting.name.len() >= 6)
-        };
-        distance(name, setting.name) <= allowed
-    };
-    SETTINGS.iter().find(near).map(|setting| setting.name)
-}
-
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let above = *cell;
-            left = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
-            diagonal = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

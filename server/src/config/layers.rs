@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 
-use super::settings::{KEY_PREFIX, SETTINGS};
+use super::check::Mistake;
+use super::names::{is_known, key_number};
+use super::settings::SETTINGS;
 
 /// Where a value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,17 +37,17 @@ pub struct Layers {
     pub environment: BTreeMap<String, String>,
     pub flags: BTreeMap<String, String>,
     /// What was wrong with the sources themselves.
-    pub mistakes: Vec<String>,
+    pub mistakes: Vec<Mistake>,
 }
 
 impl Layers {
     /// Reads `keypool.toml` (the one named, else the one here if there is one) and the environment.
     pub fn read(config_file: Option<&Path>, flags: BTreeMap<String, String>) -> Self {
         let mut layers = Self {
-            environment: process_environment(),
             flags,
             ..Self::default()
         };
+        layers.read_environment(process_environment());
         match config_file {
             Some(path) => layers.read_file(path, true),
             None => layers.read_file(Path::new("keypool.toml"), false),
@@ -52,13 +55,32 @@ impl Layers {
         layers
     }
 
+    /// Names and values as the system has them. What is not UTF-8 is a mistake where it is ours, and skipped elsewhere.
+    fn read_environment(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
+        for (name, value) in variables {
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => {
+                    self.environment.insert(name, value);
+                }
+                Err(_) if is_known(&name) => self.mistakes.push(Mistake::new(name, "is not valid UTF-8")),
+                // The name may still be one of ours misspelt.
+                Err(_) => {
+                    self.environment.insert(name, String::new());
+                }
+            }
+        }
+    }
+
     fn read_file(&mut self, path: &Path, required: bool) {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return,
             Err(error) => {
-                self.mistakes
-                    .push(format!("{}: cannot be read ({})", path.display(), error.kind()));
+                self.mistakes.push(Mistake::new(
+                    path.display(),
+                    format_args!("cannot be read ({})", error.kind()),
+                ));
                 return;
             }
         };
@@ -66,7 +88,7 @@ impl Layers {
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
             Err(_) => {
-                self.mistakes.push(format!("{}: is not valid TOML", path.display()));
+                self.mistakes.push(Mistake::new(path.display(), "is not valid TOML"));
                 return;
             }
         };
@@ -76,9 +98,9 @@ impl Layers {
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(flag) => flag.to_string(),
                 toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-                    self.mistakes.push(format!(
-                        "{name} in {}: must be a text, a whole number or true/false",
-                        path.display()
+                    self.mistakes.push(Mistake::new(
+                        name.to_ascii_uppercase(),
+                        format_args!("must be a text, a whole number or true/false in {}", path.display()),
                     ));
                     continue;
                 }
@@ -125,8 +147,7 @@ impl Layers {
     pub fn key_numbers(&self) -> Vec<u32> {
         let mut numbers: Vec<u32> = self
             .names()
-            .filter_map(|name| name.strip_prefix(KEY_PREFIX))
-            .filter_map(|rest| rest.strip_suffix("_FILE").unwrap_or(rest).parse().ok())
+            .filter_map(|name| key_number(name.strip_suffix("_FILE").unwrap_or(name)))
             .collect();
         numbers.sort_unstable();
         numbers.dedup();
@@ -135,8 +156,27 @@ impl Layers {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn process_environment() -> BTreeMap<String, String> {
+fn process_environment() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn values_that_are_not_utf_8_are_mistakes_where_the_name_is_ours() {
+        let mut layers = Layers::default();
+        let broken = || OsString::from_vec(b"canary-\xff".to_vec());
+        layers.read_environment(
+            ["PORT", "GOOGLE_AI_API_KEY_1", "KEYPOOL_STRATGY", "LESSCHARSET"].map(|name| (name.into(), broken())),
+        );
+        let text = super::super::check(&layers).expect_err("three are wrong").to_string();
+        for name in ["PORT: is not", "GOOGLE_AI_API_KEY_1: is not", "KEYPOOL_STRATGY: is no"] {
+            assert!(text.contains(name), "{name} is not in:\n{text}");
+        }
+        assert!(!text.contains("LESSCHARSET") && !text.contains("canary"), "{text}");
+    }
 }

@@ -31,17 +31,21 @@ const fn secret(name: &'static str, meaning: &'static str) -> Setting {
     }
 }
 
-const fn later(name: &'static str, meaning: &'static str) -> Setting {
+const fn later(name: &'static str, default: Option<&'static str>, meaning: &'static str) -> Setting {
     Setting {
-        name,
-        default: None,
-        secret: true,
         later: true,
-        meaning,
+        ..plain(name, default, meaning)
     }
 }
 
-/// Numbered provider keys: any number, gaps allowed.
+const fn later_secret(name: &'static str, meaning: &'static str) -> Setting {
+    Setting {
+        later: true,
+        ..secret(name, meaning)
+    }
+}
+
+/// Numbered provider keys: any number from 1, gaps allowed.
 pub(super) const KEY_PREFIX: &str = "GOOGLE_AI_API_KEY_";
 
 pub const SETTINGS: &[Setting] = &[
@@ -91,29 +95,49 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "LOG_LEVEL",
         Some("info"),
-        "error, warn, info, debug or trace, or a filter such as keypool=debug",
+        "error, warn, info, debug or trace, or a list such as info,keypool=debug",
     ),
     plain("LOG_FORMAT", None, "pretty or json; pretty on a terminal when absent"),
     plain("ENABLE_ANALYTICS", Some("true"), "true or false: record usage events"),
     plain("NODE_ENV", None, "production turns on the checks of production"),
-    later("MONGO_URI", "MongoDB as the store"),
-    later("REDIS_URL", "cache and rate limits shared through Redis"),
-    later("RATE_LIMIT_REQUESTS", "requests a caller may make in a window"),
-    later("RATE_LIMIT_WINDOW", "that window, in milliseconds"),
-    later("UPSTREAM_RPS", "pacing towards the provider, per key"),
-    later("QUEUE_MAX", "most requests waiting for a key"),
-    later("QUEUE_WAIT_MAX", "longest wait for a key"),
-    later("CACHE_MAX_ENTRIES", "size of the response cache"),
-    later("CACHE_TTL", "how long a cached answer lives"),
-    later("TRUSTED_PROXIES", "proxies whose X-Forwarded-For is believed"),
-    later("CORS_ALLOWED_ORIGINS", "origins that may call the API from a browser"),
-    later("SENTRY_DSN", "error reporting"),
-    later("OTEL_EXPORTER_OTLP_ENDPOINT", "traces"),
-    later("ALERT_WEBHOOK_URL", "notifications by webhook"),
-    later("ALERT_WEBHOOK_SECRET", "signs those notifications"),
-    later("SMTP_URL", "notifications by e-mail"),
-    later("ALERT_EMAIL_TO", "who gets those e-mails"),
-    later("GEMINI_FALLBACK_MODELS", "models asked when the first cannot answer"),
+    secret("MONGO_URI", "must not be set: this version stores in SQLite only"),
+    later_secret("REDIS_URL", "cache and rate limits shared through Redis"),
+    later(
+        "RATE_LIMIT_REQUESTS",
+        Some("1000"),
+        "requests a caller may make in a window",
+    ),
+    later("RATE_LIMIT_WINDOW", Some("900000"), "that window, in milliseconds"),
+    later(
+        "UPSTREAM_RPS",
+        Some("10"),
+        "requests a second towards the provider, per key; 0 is off",
+    ),
+    later("QUEUE_MAX", Some("1000"), "most requests waiting for a key"),
+    later("QUEUE_WAIT_MAX", Some("30s"), "longest wait for a key"),
+    later(
+        "CACHE_MAX_ENTRIES",
+        Some("1000"),
+        "size of the response cache; 0 is off",
+    ),
+    later("CACHE_TTL", Some("900s"), "how long a cached answer lives"),
+    later("TRUSTED_PROXIES", None, "proxies whose X-Forwarded-For is believed"),
+    later(
+        "CORS_ALLOWED_ORIGINS",
+        None,
+        "origins that may call the API from a browser",
+    ),
+    later_secret("SENTRY_DSN", "error reporting"),
+    later("OTEL_EXPORTER_OTLP_ENDPOINT", None, "traces"),
+    later_secret("ALERT_WEBHOOK_URL", "notifications by webhook"),
+    later_secret("ALERT_WEBHOOK_SECRET", "signs those notifications"),
+    later_secret("SMTP_URL", "notifications by e-mail"),
+    later("ALERT_EMAIL_TO", None, "who gets those e-mails"),
+    later(
+        "GEMINI_FALLBACK_MODELS",
+        None,
+        "models asked when the first cannot answer",
+    ),
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Setting> {

@@ -3,12 +3,13 @@
 use app::error::{AppError, ErrorCode};
 use app::types::{Analysis, AnalysisPage};
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Html;
 use serde::Deserialize;
 
 use super::AppState;
 use super::answer::{Answer, Success};
+use super::extract::{Path, Query};
 use super::guard::SignedIn;
 use crate::history;
 
@@ -31,7 +32,10 @@ pub(super) async fn list(
         }
     };
     Ok(Success(
-        history::page(state.store.as_ref(), &signed_in.user.id, query.cursor.as_deref(), limit).await?,
+        state
+            .history
+            .page(&signed_in.user.id, query.cursor.as_deref(), limit)
+            .await?,
     ))
 }
 
@@ -40,9 +44,7 @@ pub(super) async fn load(
     Extension(signed_in): Extension<SignedIn>,
     Path(id): Path<String>,
 ) -> Answer<Success<Analysis>> {
-    Ok(Success(
-        history::load(state.store.as_ref(), &signed_in.user.id, &id).await?,
-    ))
+    Ok(Success(state.history.load(&signed_in.user.id, &id).await?))
 }
 
 pub(super) async fn delete(
@@ -50,7 +52,7 @@ pub(super) async fn delete(
     Extension(signed_in): Extension<SignedIn>,
     Path(id): Path<String>,
 ) -> Answer<Success<()>> {
-    history::delete(state.store.as_ref(), &signed_in.user.id, &id).await?;
+    state.history.delete(&signed_in.user.id, &id).await?;
     Ok(Success(()))
 }
 
@@ -60,6 +62,6 @@ pub(super) async fn answer_fragment(
     Extension(signed_in): Extension<SignedIn>,
     Path(id): Path<String>,
 ) -> Answer<Html<String>> {
-    let analysis = history::load(state.store.as_ref(), &signed_in.user.id, &id).await?;
+    let analysis = state.history.load(&signed_in.user.id, &id).await?;
     Ok(Html(app::markdown::to_html(&analysis.text)))
 }

@@ -10,7 +10,6 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::json;
 use tower_sessions::Session;
 use tracing::warn;
 
@@ -31,11 +30,16 @@ pub(super) struct Logout {
     refresh_token: Option<String>,
 }
 
-pub(super) async fn register(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Answer<Response> {
+pub(super) async fn register(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Response> {
     check_registration_open(&state)?;
     let form: Registration = body::json(&headers, body).await?;
-    let user = state.accounts.register(form, state.clock.now()).await?;
-    Ok((StatusCode::CREATED, Success(json!({ "user": user }))).into_response())
+    let user = state.accounts.register(form, peer.ip(), state.clock.now()).await?;
+    Ok((StatusCode::CREATED, Success(user)).into_response())
 }
 
 /// Tokens for programs and the cookie for browsers, in one answer.
@@ -108,6 +112,9 @@ pub(super) async fn start_session(session: &Session, user: &User) -> Result<(), 
 }
 
 pub(super) async fn sign_out(session: &Session) -> Result<(), AppError> {
+    if session.id().is_none() {
+        return Ok(());
+    }
     session.flush().await.map_err(session_failed)
 }
 

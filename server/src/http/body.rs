@@ -110,6 +110,18 @@ pub(super) fn is_type(headers: &HeaderMap, essence: &str) -> bool {
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AppError> {
+    if bytes.is_empty() {
+        return Err(AppError::new(
+            ErrorCode::BadRequest,
+            "The body is empty: send a JSON object.",
+        ));
+    }
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(AppError::new(
+            ErrorCode::BadRequest,
+            "The body is not UTF-8 text. Send the JSON in UTF-8.",
+        ));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         let text = error.to_string();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use app::context::Theme;
 use app::types::{AnalyzeRequest, Credentials, NewKey, Registration};
 use axum::Extension;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -15,11 +15,12 @@ use tower_sessions::Session;
 
 use super::analyze::{Upload, caller, read_any};
 use super::answer::{Answer, Failed};
+use super::extract::Path;
 use super::guard::SignedIn;
 use super::layers::RequestId;
 use super::pages::{self, Asked};
 use super::{AppState, auth, body};
-use crate::{analysis, history};
+use crate::analysis;
 
 #[derive(Deserialize)]
 pub(super) struct SignInForm {
@@ -56,7 +57,12 @@ pub(super) struct RegisterForm {
     next: String,
 }
 
-pub(super) async fn register(State(state): State<AppState>, session: Session, request: Request) -> Answer<Response> {
+pub(super) async fn register(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    session: Session,
+    request: Request,
+) -> Answer<Response> {
     auth::check_registration_open(&state)?;
     let (asked, form) = read::<RegisterForm>(request).await?;
     let kept = kept([("name", &form.name), ("email", &form.email), ("next", &form.next)]);
@@ -65,7 +71,11 @@ pub(super) async fn register(State(state): State<AppState>, session: Session, re
         password: form.password,
         name: form.name,
     };
-    match state.accounts.register(registration, state.clock.now()).await {
+    match state
+        .accounts
+        .register(registration, peer.ip(), state.clock.now())
+        .await
+    {
         Ok(user) => {
             auth::start_session(&session, &user).await?;
             Ok(see_other(&local(&form.next)))
@@ -193,7 +203,7 @@ pub(super) async fn delete_analysis(
     Extension(signed_in): Extension<SignedIn>,
     Path(id): Path<String>,
 ) -> Answer<Response> {
-    history::delete(state.store.as_ref(), &signed_in.user.id, &id).await?;
+    state.history.delete(&signed_in.user.id, &id).await?;
     Ok(see_other("/history"))
 }
 

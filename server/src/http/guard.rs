@@ -3,10 +3,11 @@
 use app::error::{AppError, ErrorCode};
 use app::types::{Role, User};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use tower_sessions::Session;
+use tower_sessions::session::Id;
 
 use super::AppState;
 use super::answer::Failed;
@@ -82,14 +83,7 @@ pub(super) async fn require(
 /// A bearer token, or else the browser's session. The account is read each time: a role taken away is gone at once.
 async fn identify(state: &AppState, headers: &HeaderMap, session: &Session) -> Result<Option<SignedIn>, AppError> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let token = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let (_, token) = token.ok_or_else(unauthenticated)?;
-        let claims = state.accounts.verify(token.trim(), state.clock.now())?;
-        let user = state.accounts.user(&claims.sub).await?.ok_or_else(unauthenticated)?;
+        let user = bearer(state, value).await?;
         return Ok(Some(SignedIn { user, surface: "api" }));
     }
     let user_id: Option<String> = session.get(sessions::USER_ID).await.map_err(|error| {
@@ -105,6 +99,33 @@ async fn identify(state: &AppState, headers: &HeaderMap, session: &Session) -> R
         .user(&user_id)
         .await?
         .map(|user| SignedIn { user, surface: "web" }))
+}
+
+/// Whether who was let in is still known by the same credential, for answers that go on for hours.
+pub(super) async fn is_still_signed_in(state: &AppState, headers: &HeaderMap, session: Option<Id>) -> bool {
+    let known = async {
+        if let Some(value) = headers.get(header::AUTHORIZATION) {
+            return bearer(state, value).await.map(Some);
+        }
+        // Not through the request's session, which keeps what it has read once.
+        let Some(id) = session else { return Ok(None) };
+        match state.sessions.user_of(&id).await? {
+            Some(user_id) => state.accounts.user(&user_id).await,
+            None => Ok(None),
+        }
+    };
+    matches!(known.await, Ok(Some(_)))
+}
+
+async fn bearer(state: &AppState, value: &HeaderValue) -> Result<User, AppError> {
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let (_, token) = token.ok_or_else(unauthenticated)?;
+    let claims = state.accounts.verify(token.trim(), state.clock.now())?;
+    state.accounts.user(&claims.sub).await?.ok_or_else(unauthenticated)
 }
 
 pub(super) fn unauthenticated() -> AppError {

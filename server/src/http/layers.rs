@@ -36,7 +36,10 @@ pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
         Instant::now(),
     );
     let mut response = next.run(request).await;
-    let (status, ms) = (response.status().as_u16(), started.elapsed().as_millis());
+    let (status, ms) = (
+        response.status().as_u16(),
+        u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    );
     if response.status().is_server_error() {
         info!(request_id = %id, %method, %path, status, ms, "request failed");
     } else {

@@ -1,8 +1,6 @@
-//! What people are told when a key cannot be added or changed.
+//! What people are told when a key cannot be added.
 
 use app::error::{AppError, ErrorCode};
-
-use super::facts::KeyFacts;
 
 /// Longest label, in characters.
 const LABEL_CHARS_MAX: usize = 60;
@@ -22,16 +20,4 @@ pub(super) fn duplicate(number: u32) -> AppError {
         format!("This key is in the pool already, as key {number}."),
     )
     .field("key")
-}
-
-pub(super) fn no_such_key() -> AppError {
-    AppError::new(ErrorCode::NotFound, "There is no such key.")
-}
-
-pub(super) fn from_environment(facts: &KeyFacts) -> AppError {
-    let message = format!(
-        "Key {} comes from the environment: change {} there and restart.",
-        facts.number, facts.label
-    );
-    AppError::new(ErrorCode::Conflict, message)
 }

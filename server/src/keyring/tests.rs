@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use app::error::ErrorCode;
+use app::types::KeyOrigin;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -188,51 +189,6 @@ async fn a_key_that_left_the_environment_can_be_added_and_keeps_its_number() {
 }
 
 #[tokio::test]
-async fn keys_of_the_environment_are_read_only() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (_store, keyring, keys) = open(dir.path(), vec![variable(1, CANARY)]).await;
-    let id = KeyId(keys[0].id);
-    let refused = keyring.remove(id).await.expect_err("read-only");
-    assert_eq!(refused.code, ErrorCode::Conflict);
-    assert!(refused.message.contains("GOOGLE_AI_API_KEY_1"), "{}", refused.message);
-    let label = KeyChange {
-        label: Some("Mine".to_owned()),
-        ..KeyChange::default()
-    };
-    assert_eq!(
-        keyring.update(id, label).await.expect_err("read-only").code,
-        ErrorCode::Conflict
-    );
-    let off = KeyChange {
-        enabled: Some(false),
-        ..KeyChange::default()
-    };
-    assert!(
-        !keyring
-            .update(id, off)
-            .await
-            .expect("switching off is no change of the key")
-            .enabled
-    );
-}
-
-#[tokio::test]
-async fn a_removed_key_is_gone_and_its_number_stays_used() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (_store, keyring, _) = open(dir.path(), vec![]).await;
-    let first = keyring.add(pasted(CANARY), NOW).await.expect("added");
-    keyring.remove(KeyId(first.id)).await.expect("removed");
-    assert!(keyring.secret(KeyId(first.id)).is_none());
-    assert_eq!(
-        keyring.remove(KeyId(first.id)).await.expect_err("gone").code,
-        ErrorCode::NotFound
-    );
-    let second = keyring.add(pasted(CANARY), NOW).await.expect("added again");
-    assert_eq!(second.number, 2);
-    assert_ne!(second.id, first.id);
-}
-
-#[tokio::test]
 async fn another_master_key_stops_the_start_and_says_how_to_go_on() {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, keyring, _) = open(dir.path(), vec![]).await;
@@ -245,11 +201,8 @@ async fn another_master_key_stops_the_start_and_says_how_to_go_on() {
 }
 
 #[tokio::test]
-async fn secrets_are_scrubbed_from_foreign_text() {
+async fn the_keyring_does_not_print_its_keys() {
     let dir = tempfile::tempdir().expect("a folder");
     let (_store, keyring, _) = open(dir.path(), vec![variable(1, CANARY)]).await;
-    let text = format!("Consumer 'api_key:{CANARY}' has been suspended");
-    assert_eq!(keyring.scrub(&text), "Consumer 'api_key:••••cafe' has been suspended");
-    assert!(matches!(keyring.scrub("nothing of ours"), Cow::Borrowed(_)));
     assert!(!format!("{keyring:?}").contains("CANARY"));
 }

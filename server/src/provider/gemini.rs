@@ -27,6 +27,11 @@ use self::request::Address;
 use self::stream::Reader;
 use super::{Answer, Call, Failure, Mode, Provider};
 
+/// Whether requests can be sent below this address: http or https, without user name, password, query and fragment.
+pub fn is_base_url(text: &str) -> bool {
+    Address::parse(text).is_some()
+}
+
 /// Bounds of one call, so that no answer holds a task or the memory for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -172,7 +177,7 @@ fn unusable_key() -> Failure {
 
 fn no_answer(reason: NoAnswer) -> Failure {
     match reason {
-        NoAnswer::TimedOut => Failure::timed_out(Outcome::Transport),
+        NoAnswer::TimedOut => Failure::out_of_time(false),
         NoAnswer::Lost => Failure::new(Outcome::Transport),
     }
 }

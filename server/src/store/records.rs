@@ -6,7 +6,7 @@ use std::fmt;
 use app::types::{Analysis, KeyOrigin, Role};
 use pool::{Tier, Timestamp};
 
-use crate::accounts::Email;
+use crate::email::Email;
 
 /// A SHA-256 or HMAC-SHA-256 of something that is not stored itself.
 pub type Digest = [u8; 32];

@@ -23,7 +23,7 @@ use super::{
     Cursor, Digest, EnvironmentKey, KeyChange, LinkUse, NewStoredKey, Result, Rotation, Store, StoredAnalysis,
     StoredKey, StoredRefreshToken, StoredSession, StoredUser, Successor, UsageCount, UsageEvent,
 };
-use crate::accounts::Email;
+use crate::email::Email;
 use readers::Readers;
 use writer::Writer;
 

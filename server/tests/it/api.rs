@@ -18,6 +18,8 @@ async fn an_account_is_made_signed_in_and_told_who_it_is() {
     )
     .await;
     assert_eq!((made.status, &made.body["success"]), (201, &json!(true)));
+    let fields: Vec<&String> = made.body["data"].as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["email", "id", "name", "role"]);
     let again = Reply::of(
         app.request(Method::POST, "/api/auth/register")
             .json(&form)
@@ -41,6 +43,7 @@ async fn an_account_is_made_signed_in_and_told_who_it_is() {
     assert!(signed_in.headers["set-cookie"].to_str().unwrap().contains("HttpOnly"));
     let me = app.get("/api/auth/me", &signed_in.text("/data/accessToken")).await;
     assert_eq!(me.text("/data/email"), "ada@example.org");
+    assert_eq!(me.body["data"], made.body["data"], "the same account in the same shape");
 }
 
 #[tokio::test]

@@ -248,6 +248,56 @@ async fn a_password_in_a_refused_body_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn an_address_that_cannot_be_read_is_refused_like_everything_else() {
+    let app = spawn_app().await;
+    let token = app.user().await;
+    let list = "/api/ai-analysis/analyses";
+    let table = [
+        (format!("{list}?cursor=a&cursor=b"), 400, "BAD_REQUEST"),
+        (format!("{list}?limit=1&limit=2"), 400, "BAD_REQUEST"),
+        (format!("{list}?limit=%ff"), 400, "BAD_REQUEST"),
+        (format!("{list}?cursor=%ff"), 400, "BAD_REQUEST"),
+        (format!("{list}?limit=-1"), 400, "BAD_REQUEST"),
+        (format!("{list}/%ff"), 404, "NOT_FOUND"),
+        (format!("{list}/%00"), 404, "NOT_FOUND"),
+        ("/history/%ff/answer".to_owned(), 404, "NOT_FOUND"),
+    ];
+    for (path, status, code) in table {
+        let reply = app.get(&path, &token).await;
+        assert_eq!(
+            (reply.status, reply.body["error"].as_str()),
+            (status, Some(code)),
+            "{path}: {}",
+            reply.body
+        );
+        assert_eq!(
+            reply.text("/requestId"),
+            reply.headers["x-request-id"].to_str().unwrap(),
+            "{path}"
+        );
+    }
+    for (method, path) in [
+        (Method::GET, "/history/%ff"),
+        (Method::GET, "/history/%00"),
+        (Method::POST, "/history/%ff/delete"),
+    ] {
+        let page = app
+            .request(method.clone(), path)
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(page.status(), 404, "{method} {path}");
+        assert!(
+            page.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with("text/html")
+        );
+    }
+}
+
+#[tokio::test]
 async fn addresses_and_methods_that_do_not_exist_are_said_not_to() {
     let app = spawn_app().await;
     let nothing = Reply::of(app.request(Method::GET, "/api/nothing").send().await.unwrap()).await;

@@ -10,12 +10,7 @@ use crate::support::{App, START, Setup, events, key, spawn, spawn_app, text_of};
 
 /// Key 1 always gets the body. `attempts`: the outcomes of the request, in order.
 async fn check(fixture: &str, attempts: &[&str]) {
-    let app = spawn(Setup {
-        keys: 2,
-        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
-        ..Setup::default()
-    })
-    .await;
+    let app = sticky(2).await;
     app.always(1, fixture);
     let token = app.user().await;
     let reply = app.analyze(&token).await;
@@ -26,12 +21,7 @@ async fn check(fixture: &str, attempts: &[&str]) {
         "{fixture}: key 2 answers the same request"
     );
 
-    let app = spawn(Setup {
-        keys: 2,
-        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
-        ..Setup::default()
-    })
-    .await;
+    let app = sticky(2).await;
     app.always(1, fixture);
     let events = app.stream(&app.user().await, "Why do rivers meander?").await;
     let last = events.last().unwrap();
@@ -87,12 +77,7 @@ async fn every_body_that_blames_a_key_is_answered_by_the_next_key() {
 
 #[tokio::test]
 async fn an_error_inside_a_stream_before_any_text_is_answered_by_the_next_key() {
-    let app = spawn(Setup {
-        keys: 2,
-        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
-        ..Setup::default()
-    })
-    .await;
+    let app = sticky(2).await;
     app.always(1, "stream-error-first");
     let events = app.stream(&app.user().await, "Why do rivers meander?").await;
     assert_eq!(outcomes(&events.last().unwrap().data), ["bare_429", "success"]);
@@ -106,12 +91,7 @@ async fn an_error_inside_a_stream_before_any_text_is_answered_by_the_next_key() 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_said_to_be_broken_and_never_joined_to_another() {
     for fixture in ["stream-error-frame", "stream-raw-tail", "stream-no-finish"] {
-        let app = spawn(Setup {
-            keys: 2,
-            environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
-            ..Setup::default()
-        })
-        .await;
+        let app = sticky(2).await;
         app.always(1, fixture);
         let token = app.user().await;
         let events = app.stream(&token, "Count").await;
@@ -239,11 +219,7 @@ async fn spent_keys_come_back_by_themselves_after_midnight_in_los_angeles() {
 
 #[tokio::test]
 async fn a_request_served_while_keys_are_out_says_so() {
-    let app = spawn(Setup {
-        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
-        ..Setup::default()
-    })
-    .await;
+    let app = sticky(3).await;
     app.always(1, "day-quota-paid");
     app.always(2, "day-quota-paid");
     let reply = app.analyze(&app.user().await).await;
@@ -363,11 +339,7 @@ async fn a_caller_that_leaves_closes_the_call_to_the_provider() {
 
 #[tokio::test]
 async fn max_retries_bounds_the_keys_that_are_asked() {
-    let app = spawn(Setup {
-        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
-        ..Setup::default()
-    })
-    .await;
+    let app = sticky(3).await;
     app.always(1, "day-quota-paid");
     let body = json!({ "prompt": "Why?", "maxRetries": 0 });
     let reply = app.post("/api/ai-analysis/analyze", &app.user().await, &body).await;
@@ -377,12 +349,7 @@ async fn max_retries_bounds_the_keys_that_are_asked() {
 
 #[tokio::test]
 async fn a_key_refused_as_invalid_is_checked_with_a_free_call_and_then_rests() {
-    let app = spawn(Setup {
-        keys: 2,
-        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
-        ..Setup::default()
-    })
-    .await;
+    let app = sticky(2).await;
     app.always(1, "key-not-valid");
     let token = app.user().await;
     assert_eq!(app.analyze(&token).await.status, 200);
@@ -421,4 +388,94 @@ fn the_corpus_has_no_body_that_is_not_tried_here() {
         .filter(|fixture| blames_a_key.contains(&fixture.outcome.as_str()) && !fixture.stream)
         .count();
     assert_eq!(bodies, 23, "add new bodies to the table above");
+}
+
+#[tokio::test]
+async fn a_model_that_somebody_else_spent_does_not_degrade_the_service() {
+    let app = spawn_app().await;
+    let token = app.user().await;
+    (1..=3).for_each(|number| {
+        app.sim
+            .always(&key(number), "gemini-2.5-pro", Behaviour::fixture("day-quota-paid"))
+    });
+    let body = json!({ "prompt": "Why?", "model": "gemini-2.5-pro" });
+    assert_eq!(app.post("/api/ai-analysis/analyze", &token, &body).await.status, 429);
+    let status = app.status(&token).await;
+    assert_eq!(
+        (&status["level"], &status["healthyKeys"]),
+        (&json!("operational"), &json!(3))
+    );
+    assert_eq!(status["nextReset"], Value::Null);
+    let served = app.analyze(&token).await;
+    assert_eq!((served.status, &served.body["data"]["degraded"]), (200, &json!(false)));
+}
+
+#[tokio::test]
+async fn the_key_that_took_over_counts_one_request() {
+    let app = sticky(2).await;
+    app.always(1, "day-quota-paid");
+    let token = app.user().await;
+    app.analyze(&token).await;
+    let status = app.status(&token).await;
+    assert_eq!(
+        (
+            &status["availableKeys"][0]["requestCount"],
+            &status["availableKeys"][1]["requestCount"]
+        ),
+        (&json!(1), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn asking_the_same_key_again_is_not_counted_as_another_key() {
+    let app = sticky(2).await;
+    app.sim.script(&key(1), "*", vec![Behaviour::fixture("internal"); 2]);
+    let events = app.stream(&app.user().await, "Why?").await;
+    let switched = events.iter().find(|event| event.data["phase"] == "switched").unwrap();
+    assert_eq!(switched.data["message"], "Switched key after a provider error, 2 of 2");
+    assert_eq!(outcomes(&events.last().unwrap().data), ["server", "server", "success"]);
+}
+
+#[tokio::test]
+async fn the_only_key_is_asked_again_when_its_minute_limit_ends_within_the_deadline() {
+    // The clock stands still: the wait begins, and the deadline ends it.
+    let app = spawn(Setup {
+        keys: 1,
+        deadline: Duration::from_secs(2),
+        ..Setup::default()
+    })
+    .await;
+    app.sim
+        .script(&key(1), "*", vec![Behaviour::fixture("minute-requests")]);
+    let reply = app.analyze(&app.user().await).await;
+    assert_eq!(reply.status, 503, "22 s do not fit into 2 s");
+    assert_eq!(reply.headers["retry-after"], "22");
+
+    let app = spawn(Setup {
+        keys: 1,
+        deadline: Duration::from_secs(60),
+        ..Setup::default()
+    })
+    .await;
+    app.sim
+        .script(&key(1), "*", vec![Behaviour::fixture("minute-requests")]);
+    let token = app.user().await;
+    let request = app
+        .request(reqwest::Method::POST, "/api/ai-analysis/analyze/stream")
+        .bearer_auth(&token);
+    let mut response = request.json(&json!({ "prompt": "Why?" })).send().await.unwrap();
+    let mut seen = String::new();
+    while !seen.contains("\"phase\":\"queued\"") {
+        seen.push_str(std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    assert!(seen.contains("Waiting 22 s for a minute limit"), "{seen}");
+}
+
+async fn sticky(keys: u32) -> App {
+    spawn(Setup {
+        keys,
+        environment: vec![("KEYPOOL_STRATEGY", "sticky".to_owned())],
+        ..Setup::default()
+    })
+    .await
 }

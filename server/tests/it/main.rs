@@ -6,12 +6,15 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod accounts;
 mod api;
 mod bad_input;
 mod failover;
 mod pages;
 mod process;
 mod provider;
+mod routes;
 mod store_contract;
 mod support;
 mod tidy;
+mod usage;

@@ -1,8 +1,10 @@
 //! The program itself: settings, ports, and what outlives a kill.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -93,6 +95,61 @@ fn config_check_prints_values_with_their_sources_and_secrets_as_set() {
     assert_eq!(find("HOST")["source"], "default");
 }
 
+#[test]
+fn config_check_prints_no_value_that_is_at_fault() {
+    let data = TempDir::new().unwrap();
+    for json in [false, true] {
+        let output = keypool(data.path())
+            .env("GOOGLE_AI_BASE_URL", "http://user:canary-1@127.0.0.1:9")
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:canary-2@127.0.0.1:9")
+            .env("MONGO_URI", "mongodb://user:canary-3@127.0.0.1/keypool")
+            .args(["config", "check"])
+            .args(json.then_some("--json"))
+            .output()
+            .unwrap();
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(78), "{text}");
+        assert!(!text.contains("canary"), "a value is in:\n{text}");
+        assert!(text.contains("invalid"), "{text}");
+    }
+}
+
+#[test]
+fn the_demo_serves_this_machine_only() {
+    let data = TempDir::new().unwrap();
+    for host in ["0.0.0.0", "::", "192.0.2.1"] {
+        let output = keypool(data.path())
+            .args(["serve", "--demo", "--host", host])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(78), "{host}: {}", text(&output));
+        assert!(text(&output).contains("HOST"), "{}", text(&output));
+        assert!(!data.path().join("data").exists(), "nothing was touched");
+    }
+}
+
+#[test]
+fn an_error_at_the_end_says_its_cause() {
+    let data = TempDir::new().unwrap();
+    let output = keypool(data.path())
+        .args(["user", "create", ADMIN])
+        .stdin(std::fs::File::open(data.path()).unwrap())
+        .output()
+        .unwrap();
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("could not be read from stdin: "), "{text}");
+}
+
+#[test]
+fn a_mistyped_data_folder_is_no_server_without_accounts() {
+    let data = TempDir::new().unwrap();
+    let output = keypool(data.path()).args(["user", "list"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("no data of Keypool"), "{}", text(&output));
+    assert!(!data.path().join("data").exists(), "nothing was made");
+}
+
 #[tokio::test]
 async fn a_port_in_use_is_said_to_be() {
     let app = spawn_app().await;
@@ -106,6 +163,18 @@ async fn a_port_in_use_is_said_to_be() {
 struct Running {
     child: Child,
     base: String,
+    stdout: mpsc::Receiver<String>,
+    /// What sign-ins gave: tokens and cookies.
+    secrets: RefCell<Vec<String>>,
+}
+
+impl Running {
+    /// SIGKILL: nothing is said good-bye to. Gives back what it wrote to its standard output.
+    fn kill(mut self) -> (String, Vec<String>) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.stdout.iter().collect(), self.secrets.take())
+    }
 }
 
 fn start(data: &Path, sim: &Simulator) -> Running {
@@ -128,11 +197,19 @@ fn start(data: &Path, sim: &Simulator) -> Running {
         command.env(format!("GOOGLE_AI_API_KEY_{number}"), key(number));
     }
     let mut child = command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let base = lines
-        .find_map(|line| line.unwrap().split("listening on ").nth(1).map(str::to_owned))
+    let (line, stdout) = mpsc::channel();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|text| line.send(text)));
+    let base = stdout
+        .iter()
+        .find_map(|line| line.split("listening on ").nth(1).map(str::to_owned))
         .expect("it says where it listens");
-    Running { child, base }
+    Running {
+        child,
+        base,
+        stdout,
+        secrets: RefCell::default(),
+    }
 }
 
 /// A client that is signed in by its cookie.
@@ -141,8 +218,74 @@ async fn sign_in(running: &Running) -> Client {
     let login = client
         .post(format!("{}/api/auth/login", running.base))
         .json(&json!({ "email": ADMIN, "password": PASSWORD }));
-    assert_eq!(login.send().await.unwrap().status(), 200);
+    let login = login.send().await.unwrap();
+    let cookie = login.cookies().next().unwrap().value().to_owned();
+    let tokens: Value = login.json().await.unwrap();
+    let token = |name: &str| tokens["data"][name].as_str().unwrap().to_owned();
+    running
+        .secrets
+        .borrow_mut()
+        .extend([cookie, token("accessToken"), token("refreshToken")]);
     client
+}
+
+/// Requests that are refused while secrets are in them; gives back all that was answered.
+async fn refused(running: &Running) -> String {
+    sign_in(running).await;
+    let [cookie, access, refresh] = running.secrets.borrow().last_chunk::<3>().unwrap().clone();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let post = |path: &str, body: &Value| client.post(format!("{}{path}", running.base)).json(body);
+    let get = |path: &str| client.get(format!("{}{path}", running.base));
+    let analyze = json!({ "prompt": "Why?", "model": "gemini-9" });
+    let renew = json!({ "refreshToken": refresh });
+    let renewed: Value = post("/api/auth/refresh", &renew)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    running
+        .secrets
+        .borrow_mut()
+        .extend(["accessToken", "refreshToken"].map(|name| renewed["data"][name].as_str().unwrap().to_owned()));
+    let requests = [
+        post(
+            "/api/auth/login",
+            &json!({ "email": ADMIN, "password": format!("{PASSWORD}!") }),
+        ),
+        post(
+            "/api/auth/login",
+            &json!({ "email": PASSWORD, "password": PASSWORD, "x": PASSWORD }),
+        ),
+        post(
+            "/api/auth/register",
+            &json!({ "email": ADMIN, "password": PASSWORD, "name": "Ada" }),
+        ),
+        post("/api/auth/refresh", &renew),
+        post(
+            "/api/auth/refresh",
+            &json!({ "refreshToken": renewed["data"]["refreshToken"] }),
+        ),
+        post("/api/auth/logout", &json!({ "refreshToken": refresh, "unknown": true })),
+        post("/api/ai-analysis/analyze", &analyze).bearer_auth(format!("{access}x")),
+        post("/api/ai-analysis/analyze", &analyze)
+            .header("origin", "https://evil.example")
+            .header("cookie", format!("keypool_session={cookie}")),
+        post("/api/admin/keys", &json!({ "key": key(1) })).bearer_auth(&access),
+        post("/api/admin/keys", &json!({ "key": [key(2)] })).bearer_auth(&access),
+        post("/api/admin/keys/switch", &json!({ "keyNumber": 9 })).bearer_auth(&access),
+        get(&format!("/api/nothing?token={access}")).bearer_auth(&access),
+        get("/api/auth/me").header("authorization", format!("Basic {refresh}")),
+    ];
+    let mut answers = String::new();
+    for request in requests {
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_client_error(), "{answer:?}");
+        answers += &format!("{:?}", answer.headers());
+        answers += &answer.text().await.unwrap();
+    }
+    answers
 }
 
 async fn analyze(running: &Running) -> Value {
@@ -169,34 +312,48 @@ async fn a_spent_key_gets_no_call_after_a_kill_and_no_secret_is_on_disk() {
     sim.always(&key(1), "*", Behaviour::fixture("day-quota-paid"));
     let data = TempDir::new().unwrap();
 
-    let mut first = start(data.path(), &sim);
+    let first = start(data.path(), &sim);
     let answer = analyze(&first).await;
     assert_eq!(answer["data"]["attempts"][1]["keyNumber"], 2, "{answer}");
     assert_eq!(sim.call_count(&key(1)), 1);
-    // SIGKILL: nothing is said good-bye to.
-    first.child.kill().unwrap();
-    first.child.wait().unwrap();
+    let answers = refused(&first).await;
+    let calls = sim.call_count(&key(1));
+    let (mut printed, mut secrets) = first.kill();
 
-    let mut second = start(data.path(), &sim);
+    let second = start(data.path(), &sim);
     let answer = analyze(&second).await;
     assert_eq!(answer["data"]["attempts"][0]["keyNumber"], 2, "{answer}");
-    assert_eq!(sim.call_count(&key(1)), 1, "known to be spent from before the kill");
+    assert_eq!(sim.call_count(&key(1)), calls, "known to be spent from before the kill");
     assert_eq!(
         used_today(&second, 2).await,
         2,
         "one call before the kill and one after it"
     );
-    second.child.kill().unwrap();
-    second.child.wait().unwrap();
+    let (more, of_second) = second.kill();
+    printed += &more;
+    secrets.extend(of_second);
+    secrets.extend([key(1), key(2), PASSWORD.to_owned()]);
 
-    for file in files(data.path()) {
-        let bytes = std::fs::read(&file).unwrap();
-        for secret in [key(1), key(2), PASSWORD.to_owned()] {
-            assert!(
-                !bytes.windows(secret.len()).any(|window| window == secret.as_bytes()),
-                "a secret is in {}",
-                file.display()
-            );
+    let log = std::fs::read_to_string(data.path().join("log")).unwrap();
+    assert!(
+        log.contains("day_quota") && log.contains("TRACE"),
+        "the log tells all:\n{log}"
+    );
+    let mut places = vec![
+        ("the standard output".to_owned(), printed.into_bytes()),
+        ("an answer".to_owned(), answers.into_bytes()),
+    ];
+    places.extend(
+        files(data.path())
+            .into_iter()
+            .map(|file| (file.display().to_string(), std::fs::read(&file).unwrap())),
+    );
+    assert!(places.iter().any(|(name, _)| name.ends_with("keypool.db")));
+    for secret in &secrets {
+        assert!(secret.len() > 15, "{secret}");
+        for (name, bytes) in &places {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} is in {name}");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use app::types::Role;
 use pool::Timestamp;
 use serde_json::json;
-use server::accounts::Email;
+use server::email::Email;
 use server::store::sqlite::SqliteStore;
 use server::store::{StoredRefreshToken, StoredSession, StoredUser, Successor};
 

@@ -131,11 +131,18 @@ fn settings(setup: &Setup, sim: &Simulator, data: &TempDir) -> Config {
 
 impl App {
     /// Ends the server as SIGTERM does and starts another on the same data, with the same provider and clock.
-    pub(crate) async fn restart(mut self, setup: Setup) -> Self {
+    pub(crate) async fn restart(self, setup: Setup) -> Self {
+        let clock = self.clock.clone();
+        let (data, sim) = self.stop().await;
+        spawn_on(setup, sim, data, clock).await
+    }
+
+    /// Ends the server as SIGTERM does and gives back the folder with its data.
+    pub(crate) async fn stop(mut self) -> (TempDir, Simulator) {
         let data = self.data.take().unwrap();
         self.stop.cancel();
         self.running.await.unwrap();
-        spawn_on(setup, self.sim, data, self.clock).await
+        (data, self.sim)
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

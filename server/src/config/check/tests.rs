@@ -98,3 +98,106 @@ fn keys_may_have_gaps_and_duplicates_quotes_and_placeholders_are_refused() {
 fn the_seeds_own_sample_secret_is_refused() {
     assert!(mistakes(&[("JWT_SECRET", "your-super-secure-jwt-secret-min-32-chars")]).contains("JWT_SECRET"));
 }
+
+#[test]
+fn keys_under_a_number_that_is_none_are_not_passed_over() {
+    let text = mistakes(&[
+        ("GOOGLE_AI_API_KEY_01", "AQ.canary-key-000001"),
+        ("GOOGLE_AI_API_KEY_+1", "AQ.canary-key-000002"),
+        ("GOOGLE_AI_API_KEY_0", "AQ.canary-key-000003"),
+    ]);
+    for name in ["_01:", "_+1:", "_0:"] {
+        assert!(text.contains(&format!("GOOGLE_AI_API_KEY{name}")), "{name}\n{text}");
+    }
+    assert!(
+        text.contains("keys are GOOGLE_AI_API_KEY_1") && !text.contains("canary"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_address_with_more_than_a_place_in_it_is_refused() {
+    for address in [
+        "http://canary@127.0.0.1:1",
+        "http://:canary@127.0.0.1:1",
+        "http://127.0.0.1:1/?key=canary",
+        "http://127.0.0.1:1/#canary",
+        "ftp://127.0.0.1/canary",
+    ] {
+        let text = mistakes(&[("GOOGLE_AI_BASE_URL", address)]);
+        assert!(
+            text.contains("GOOGLE_AI_BASE_URL") && !text.contains("canary"),
+            "{text}"
+        );
+    }
+    let config = check(&layers(&[("GOOGLE_AI_BASE_URL", "https://proxy.example/gemini/")])).expect("a path is fine");
+    assert_eq!(config.gemini_base_url, "https://proxy.example/gemini");
+}
+
+#[test]
+fn settings_of_later_versions_count_as_unused_only_when_somebody_set_them() {
+    let unused = |environment: &[(&str, &str)]| check(&layers(environment)).expect("right").unused;
+    assert!(unused(&[]).is_empty());
+    assert_eq!(
+        unused(&[("QUEUE_MAX", "1000"), ("SMTP_URL", "smtp://x"), ("UPSTREAM_RPS", "0.5")]),
+        ["UPSTREAM_RPS", "QUEUE_MAX", "SMTP_URL"]
+    );
+}
+
+#[test]
+fn the_contracts_defaults_are_shown_for_settings_of_later_versions() {
+    let defaults = [
+        ("RATE_LIMIT_REQUESTS", "1000"),
+        ("RATE_LIMIT_WINDOW", "900000"),
+        ("UPSTREAM_RPS", "10"),
+        ("QUEUE_MAX", "1000"),
+        ("QUEUE_WAIT_MAX", "30s"),
+        ("CACHE_MAX_ENTRIES", "1000"),
+        ("CACHE_TTL", "900s"),
+    ];
+    for (name, value) in defaults {
+        assert_eq!(
+            layers(&[]).find(name),
+            Some((value.to_owned(), Source::Default)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_setting_of_a_later_version_is_said_today() {
+    for (name, value) in [
+        ("RATE_LIMIT_REQUESTS", "many"),
+        ("RATE_LIMIT_WINDOW", "15m"),
+        ("UPSTREAM_RPS", "-1"),
+        ("UPSTREAM_RPS", "NaN"),
+        ("QUEUE_MAX", "+3"),
+        ("QUEUE_WAIT_MAX", "30"),
+        ("QUEUE_WAIT_MAX", "s"),
+        ("CACHE_TTL", "15 minutes"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:canary@collector:4317"),
+    ] {
+        let text = mistakes(&[(name, value)]);
+        assert!(
+            text.contains(&format!("{name}: must be")) && !text.contains("canary"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_store_that_this_version_does_not_have_stops_the_start() {
+    let text = mistakes(&[("MONGO_URI", "mongodb://user:canary@db/keypool")]);
+    assert!(text.contains("MONGO_URI") && text.contains("SQLite"), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[test]
+fn a_log_level_that_would_log_nothing_is_refused() {
+    for value in ["verbose", "keypool", "keypool=loud", "5", "info,,debug"] {
+        assert!(
+            mistakes(&[("LOG_LEVEL", value)]).contains("LOG_LEVEL: must be"),
+            "{value}"
+        );
+    }
+}

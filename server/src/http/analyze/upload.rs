@@ -1,7 +1,8 @@
 //! An analysis as it is sent: JSON, or multipart with the same fields.
 
 use app::error::{AppError, ErrorCode};
-use app::types::{AnalyzeRequest, IMAGE_TYPES, Image};
+use app::image_type::sniff;
+use app::types::{AnalyzeRequest, Image};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
@@ -140,53 +141,6 @@ fn check_image(image: &mut Image) -> Result<(), AppError> {
                 image.mime_type
             );
             Err(AppError::new(ErrorCode::UnsupportedMediaType, message).field("images"))
-        }
-    }
-}
-
-fn sniff(bytes: &[u8]) -> Option<&'static str> {
-    let [png, jpeg, webp, heic, heif] = IMAGE_TYPES;
-    match bytes {
-        [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some(png),
-        [0xff, 0xd8, 0xff, ..] => Some(jpeg),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(webp),
-        [
-            _,
-            _,
-            _,
-            _,
-            b'f',
-            b't',
-            b'y',
-            b'p',
-            b'h',
-            b'e',
-            b'i' | b'v',
-            b'c' | b'x' | b'm' | b's',
-            ..,
-        ] => Some(heic),
-        [_, _, _, _, b'f', b't', b'y', b'p', b'm', b'i' | b's', b'f', b'1', ..] => Some(heif),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_is_known_by_its_first_bytes() {
-        let table: [(&[u8], Option<&str>); 7] = [
-            (b"\x89PNG\r\n\x1a\n\0\0", Some("image/png")),
-            (b"\xff\xd8\xff\xe0", Some("image/jpeg")),
-            (b"RIFF\x01\x02\x03\x04WEBPVP8 ", Some("image/webp")),
-            (b"\0\0\0\x18ftypheic\0\0", Some("image/heic")),
-            (b"\0\0\0\x18ftypmif1\0\0", Some("image/heif")),
-            (b"<svg xmlns=", None),
-            (b"", None),
-        ];
-        for (bytes, expected) in table {
-            assert_eq!(sniff(bytes), expected, "{bytes:?}");
         }
     }
 }

@@ -18,6 +18,7 @@ impl Address {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let plain = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
             && url.username().is_empty()
             && url.password().is_none()
             && url.query().is_none()

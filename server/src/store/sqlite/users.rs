@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::convert::{at, from_whole, ms};
 use super::error::{conflict, unreadable};
-use crate::accounts::Email;
+use crate::email::Email;
 use crate::store::{Digest, LinkUse, Result, StoredUser};
 
 const COLUMNS: &str = "id, email, name, role, password_hash, created_at";

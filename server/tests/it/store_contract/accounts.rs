@@ -1,7 +1,7 @@
 //! Accounts and set-up links.
 
 use app::types::Role;
-use server::accounts::Email;
+use server::email::Email;
 use server::store::{LinkUse, Rotation, Store, StoreError, StoredUser};
 
 use super::{NOW, later, session, successor, token, user};

@@ -35,7 +35,7 @@ impl Email {
     }
 
     /// What stands before the last `@`.
-    pub(super) fn local_part(&self) -> &str {
+    pub(crate) fn local_part(&self) -> &str {
         self.0.rsplit_once('@').map_or(self.as_str(), |(local, _)| local)
     }
 }
