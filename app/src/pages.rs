@@ -14,7 +14,7 @@ mod status;
 mod tests;
 
 pub use analysis::AnalysisDetail;
-pub use analyze::Analyze;
+pub use analyze::{Analyze, recent_fragment};
 pub use errors::{NotFound, error_document, error_page};
 pub use history::History;
 pub use register::Register;

@@ -20,6 +20,8 @@ test('a text is analysed, rendered and kept', async ({ page }) => {
   await expect(composer.line).toHaveText(/^Done in .+, \d+ words, key \d$/);
   await expect(composer.answer.getByRole('heading').nth(1), 'Markdown became HTML').toBeVisible();
   await expect(composer.analyze, 'Stop is Analyze again').toBeEnabled();
+  const recent = page.getByRole('complementary', { name: 'Recent analyses' });
+  await expect(recent.getByRole('link', { name: PROMPT.slice(0, 30) }), 'the list beside it has it at once').toBeVisible();
 
   await composer.answer.getByRole('link', { name: 'Open in history' }).click();
   await expect(page.getByRole('main')).toContainText(PROMPT);

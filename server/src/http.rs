@@ -121,6 +121,7 @@ fn form_routes() -> Routes {
         (Anyone, "/theme", post(forms::theme)),
         (User, "/", post(forms::analyze)),
         (User, "/history/{id}/delete", post(forms::delete_analysis)),
+        (User, "/history/recent", get(analyses::recent_fragment)),
         (User, "/history/{id}/answer", get(analyses::answer_fragment)),
     ]
 }

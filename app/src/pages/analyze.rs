@@ -103,7 +103,26 @@ fn NotSetUp(admin: bool) -> impl IntoView {
 /// Beside the composer on wide screens; narrow ones have the history in the navigation.
 #[component]
 fn Recent(recent: Result<AnalysisPage, AppError>) -> impl IntoView {
-    let list = match recent {
+    let list = recent_list(recent);
+    view! {
+        <aside class="recent" aria-labelledby="recent-title">
+            <div class="card-head">
+                <h2 id="recent-title">{text::RECENT}</h2>
+                <a class="label" href="/history">{text::RECENT_ALL}</a>
+            </div>
+            <div data-recent="">{list}</div>
+        </aside>
+    }
+    .into_any()
+}
+
+/// The list alone, for a page whose analysis has just ended.
+pub fn recent_fragment(recent: Result<AnalysisPage, AppError>) -> String {
+    Owner::new().with(|| recent_list(recent).to_html())
+}
+
+fn recent_list(recent: Result<AnalysisPage, AppError>) -> AnyView {
+    match recent {
         Err(_) => view! { <p class="muted label">{text::RECENT_FAILED}</p> }.into_any(),
         Ok(page) if page.items.is_empty() => view! { <p class="muted label">{text::RECENT_EMPTY}</p> }.into_any(),
         Ok(page) => {
@@ -115,17 +134,7 @@ fn Recent(recent: Result<AnalysisPage, AppError>) -> impl IntoView {
                 .collect::<Vec<_>>();
             view! { <ul role="list" class="recent-list">{items}</ul> }.into_any()
         }
-    };
-    view! {
-        <aside class="recent" aria-labelledby="recent-title">
-            <div class="card-head">
-                <h2 id="recent-title">{text::RECENT}</h2>
-                <a class="label" href="/history">{text::RECENT_ALL}</a>
-            </div>
-            {list}
-        </aside>
     }
-    .into_any()
 }
 
 fn recent_item(item: AnalysisSummary) -> impl IntoView {

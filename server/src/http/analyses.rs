@@ -65,3 +65,12 @@ pub(super) async fn answer_fragment(
     let analysis = state.history.load(&signed_in.user.id, &id).await?;
     Ok(Html(app::markdown::to_html(&analysis.text)))
 }
+
+/// The newest rows of the history as HTML, for the page whose analysis has just ended.
+pub(super) async fn recent_fragment(
+    State(state): State<AppState>,
+    Extension(signed_in): Extension<SignedIn>,
+) -> Html<String> {
+    let page = state.history.page(&signed_in.user.id, None, history::PAGE_SIZE).await;
+    Html(app::pages::recent_fragment(page))
+}

@@ -138,7 +138,8 @@ pub(super) fn unauthenticated() -> AppError {
 /// Pages and their forms are asked for by people; everything under `/api` by programs.
 pub(super) fn wants_page(request: &Request) -> bool {
     let path = request.uri().path();
-    !path.starts_with("/api/") && path != "/healthz" && path != "/readyz" && !path.ends_with("/answer")
+    let is_fragment = path == "/history/recent" || path.ends_with("/answer");
+    !path.starts_with("/api/") && path != "/healthz" && path != "/readyz" && !is_fragment
 }
 
 /// Where to come back to. A form that was sent cannot be sent again after signing in: its page is the start page.

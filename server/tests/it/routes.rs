@@ -29,6 +29,7 @@ const TABLE: &[(&str, &str, Policy)] = &[
     ("/healthz", "GET", Policy::Anyone),
     ("/history", "GET", Policy::User),
     ("/history/{id}", "GET", Policy::User),
+    ("/history/recent", "GET", Policy::User),
     ("/history/{id}/answer", "GET", Policy::User),
     ("/history/{id}/delete", "POST", Policy::User),
     ("/readyz", "GET", Policy::Anyone),
@@ -106,7 +107,7 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
 
 async fn walk(client: &Client, app: &App, method: &Method, path: &str, who: Policy, (user, admin): (&str, &str)) {
     let what = format!("{method} {path}");
-    let is_for_programs = path.starts_with("/api/") || path.ends_with("/answer");
+    let is_for_programs = path.starts_with("/api/") || path.ends_with("/answer") || path == "/history/recent";
     let nobody = request(client, app, method, path).send().await.unwrap();
     let refusal = match who {
         Policy::Anyone => None,

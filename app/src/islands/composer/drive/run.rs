@@ -47,6 +47,7 @@ pub(super) fn submit(state: Composing, fresh: bool) {
         // Whoever stopped it has said so already, and may have begun another.
         if !signal.aborted() {
             finish(state, end, &signal).await;
+            view::refresh_recent().await;
         }
     });
 }

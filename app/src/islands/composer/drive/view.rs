@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::Closure;
 
-use crate::islands::browser;
+use crate::islands::browser::{self, http};
 use crate::islands::composer::state::{Composing, Field};
 
 /// So far may the end be below the window and still count as seen.
@@ -48,6 +48,16 @@ pub(super) fn focus(field: Field) {
         let _ = options.set_attribute("open", "");
     }
     let _ = element.unchecked_into::<web_sys::HtmlElement>().focus();
+}
+
+/// Shows the analysis that has just ended in the list beside the composer. Without an answer the list stays as it was.
+pub(super) async fn refresh_recent() {
+    let Ok(Some(list)) = document().query_selector("[data-recent]") else {
+        return;
+    };
+    if let Ok(html) = http::get_text("/history/recent").await {
+        list.set_inner_html(&html);
+    }
 }
 
 /// Empties the answer for a new one.
