@@ -233,7 +233,7 @@ pub(super) fn log_failure(request_id: &str, key_number: u32, failure: &Failure) 
     if failure.outcome == Outcome::Unknown {
         let body_hash = evidence.body_hash.as_deref();
         warn!(%request_id, key_number, outcome, status, body_hash, "the provider answered in a way nobody knows");
-    } else if let Some(help_url) = evidence.help_url.as_deref() {
+    } else if let (Outcome::KeyConfig { .. }, Some(help_url)) = (&failure.outcome, evidence.help_url.as_deref()) {
         warn!(%request_id, key_number, outcome, status, project, help_url, "key {key_number} needs set-up by a person: {help_url}");
     } else {
         info!(%request_id, key_number, outcome, status, project, "key {key_number} could not serve a request: {outcome}");

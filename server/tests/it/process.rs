@@ -339,6 +339,8 @@ async fn a_spent_key_gets_no_call_after_a_kill_and_no_secret_is_on_disk() {
         log.contains("day_quota") && log.contains("TRACE"),
         "the log tells all:\n{log}"
     );
+    // Bodies of spent quotas carry a help link too.
+    assert!(!log.contains("needs set-up"), "a spent key needs nobody:\n{log}");
     let mut places = vec![
         ("the standard output".to_owned(), printed.into_bytes()),
         ("an answer".to_owned(), answers.into_bytes()),
