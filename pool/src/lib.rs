@@ -96,7 +96,7 @@ pub use lease::{Exhausted, Lease, LeaseFacts, Want};
 pub use model::{ModelId, TooManyModels};
 pub use outcome::{Blame, Limit, LimitUnit, Outcome};
 pub use policy::{Doubling, Policy};
-pub use pool::{KeyPool, Scope, UnknownKey};
+pub use pool::{KeyPool, Place, Scope, UnknownKey};
 pub use quota::{Limits, Used};
 pub use record::{Changes, Fault, Notice, Record, RestCause, StoredBilling, StoredFault, StoredRest};
 pub use selection::Strategy;

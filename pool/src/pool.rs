@@ -9,6 +9,8 @@ mod report;
 mod restore;
 mod view;
 
+pub use acquire::Place;
+
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::{fmt, time::Duration};
 

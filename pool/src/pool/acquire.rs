@@ -13,6 +13,10 @@ use crate::{
     time::Timestamp,
 };
 
+/// Where a key stands in the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(u32);
+
 impl KeyPool {
     /// Leases the next key. `chance` is any random number; the same number chooses the same key.
     ///
@@ -43,17 +47,23 @@ impl KeyPool {
         gates.iter().all(|gate| gate.passes_at() <= now)
     }
 
-    /// The key that [`acquire`](Self::acquire) would lease, if it were asked with the same arguments and nothing came
-    /// due. Changes nothing.
+    /// Where the key is that [`acquire`](Self::acquire) would lease, if it were asked with the same arguments and nothing
+    /// came due. Changes nothing, and reads nothing of the key itself: [`key_at`](Self::key_at) names it.
     #[must_use]
-    pub fn peek(&self, want: &Want<'_>, now: Timestamp, chance: u64) -> Option<KeyId> {
+    pub fn peek(&self, want: &Want<'_>, now: Timestamp, chance: u64) -> Option<Place> {
         let table = self.tables.get(want.model)?;
         let gates = [&self.provider.rest, &table.hidden, &table.breaker.rest];
         if want.journey.is_over() || gates.iter().any(|gate| gate.gate(now).passes_at() > now) {
             return None;
         }
         let (choice, _) = self.search(want, now, chance)?.choose(self.strategy, self.current)?;
-        Some(self.roster.keys.get(choice.key)?.key.id)
+        Some(Place(choice.key))
+    }
+
+    /// The key at a place, until keys are added or removed.
+    #[must_use]
+    pub fn key_at(&self, place: Place) -> Option<KeyId> {
+        Some(self.roster.keys.get(place.0)?.key.id)
     }
 
     fn choose(&mut self, want: &Want<'_>, now: Timestamp, chance: u64) -> Option<Choice> {

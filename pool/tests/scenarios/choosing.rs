@@ -156,7 +156,8 @@ fn peeking_names_the_key_that_a_lease_would_get_and_changes_nothing() {
                 owner: None,
             };
             let before = story.pool.snapshot(story.now);
-            let peeked = story.pool.peek(&want, story.now, chance);
+            let place = story.pool.peek(&want, story.now, chance);
+            let peeked = place.and_then(|place| story.pool.key_at(place));
             assert_eq!(story.pool.snapshot(story.now), before);
             let lease = story.pool.acquire(&want, story.now, chance);
             assert_eq!(peeked, lease.as_ref().ok().map(pool::Lease::key));
