@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, PASSWORD, Reply, Setup, key, spawn, spawn_app, text_of};
+use crate::support::{ADMIN, App, PASSWORD, Reply, Setup, key, spawn, spawn_app, text_of};
 
 #[tokio::test]
 async fn an_account_is_made_signed_in_and_told_who_it_is() {
@@ -283,6 +283,23 @@ async fn a_stream_tells_its_progress_its_text_and_its_end() {
     assert_eq!(text_of(&events), events.last().unwrap().data["text"].as_str().unwrap());
 }
 
+/// The status of an image sent as a form.
+async fn upload(app: &App, token: &str, image: Vec<u8>) -> u16 {
+    let part = reqwest::multipart::Part::bytes(image)
+        .file_name("image.png")
+        .mime_str("image/png")
+        .unwrap();
+    let form = reqwest::multipart::Form::new()
+        .text("prompt", "What is this?")
+        .text("temperature", "0.5")
+        .part("images", part);
+    let request = app
+        .request(Method::POST, "/api/ai-analysis/analyze")
+        .bearer_auth(token)
+        .multipart(form);
+    request.send().await.unwrap().status().as_u16()
+}
+
 #[tokio::test]
 async fn images_are_taken_as_json_and_as_a_form() {
     use base64::Engine;
@@ -295,40 +312,11 @@ async fn images_are_taken_as_json_and_as_a_form() {
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert!(reply.text("/data/text").contains("image/png"));
 
-    let part = reqwest::multipart::Part::bytes(png)
-        .file_name("dot.png")
-        .mime_str("image/png")
-        .unwrap();
-    let form = reqwest::multipart::Form::new()
-        .text("prompt", "What is this?")
-        .text("temperature", "0.5")
-        .part("images", part);
-    let sent = app
-        .request(Method::POST, "/api/ai-analysis/analyze")
-        .bearer_auth(&token)
-        .multipart(form)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(sent.status(), 200);
+    assert_eq!(upload(&app, &token, png).await, 200);
     // More than frameworks take by default, less than the contract's 20 MB.
     let mut large = tiny_png();
     large.resize(15_000_000, 0);
-    let part = reqwest::multipart::Part::bytes(large)
-        .file_name("large.png")
-        .mime_str("image/png")
-        .unwrap();
-    let form = reqwest::multipart::Form::new()
-        .text("prompt", "And this?")
-        .part("images", part);
-    let sent = app
-        .request(Method::POST, "/api/ai-analysis/analyze")
-        .bearer_auth(&token)
-        .multipart(form)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(sent.status(), 200);
+    assert_eq!(upload(&app, &token, large).await, 200);
     let calls = &app.sim.calls()[..2];
     let generated: Vec<_> = calls
         .iter()
