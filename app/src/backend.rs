@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::error::AppError;
-use crate::types::{Analysis, AnalysisPage, PoolKey, ServiceStatus, SetUp};
+use crate::types::{Analysis, AnalysisPage, DoctorReport, PoolKey, ServiceStatus, SetUp};
 
 pub type BackendRef = Arc<dyn Backend>;
 
@@ -28,6 +28,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether the first admin can be made with the token of a set-up link.
     async fn set_up_link_is_good(&self, token: &str) -> Result<bool, AppError>;
+
+    /// For admins: the debug report, with what its tests showed when they were last run.
+    async fn doctor(&self) -> DoctorReport;
 
     /// Whether people may create accounts themselves.
     fn registration_open(&self) -> bool;

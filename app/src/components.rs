@@ -19,7 +19,7 @@ mod waterfall;
 mod when;
 
 pub use icon::Icon;
-pub use pill::{AnalysisPill, LevelPill, Pill, key_look, level_look};
+pub use pill::{AnalysisPill, LevelPill, Pill, cell_look, key_look, level_look};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use form::{Field, RefusedSummary};

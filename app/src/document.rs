@@ -99,6 +99,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/history") view=pages::History ssr=SsrMode::Async/>
                 <Route path=path!("/history/:id") view=pages::AnalysisDetail ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=pages::Status ssr=SsrMode::Async/>
+                <Route path=path!("/admin/doctor") view=pages::Doctor ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=pages::SignIn ssr=SsrMode::Async/>
                 <Route path=path!("/register") view=pages::Register ssr=SsrMode::Async/>
                 <Route path=path!("/set-up") view=pages::SetUpAdmin ssr=SsrMode::Async/>

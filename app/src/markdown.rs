@@ -6,15 +6,37 @@ use std::sync::LazyLock;
 use ammonia::Builder;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
+/// Deeper than anyone writes, and shallow enough for whoever has to draw it: a browser's tree grows with it, and the time to
+/// clean it with its square.
+const NESTING_MAX: u32 = 24;
+
 /// Raw HTML is shown as the text it is, images as their description; links go to `http`, `https` and `mailto` only.
 /// Headings start at the third level, whichever the model starts at: the page has its first, the answer's card its second.
 pub fn to_html(markdown: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let levels: BTreeSet<HeadingLevel> = Parser::new_ext(markdown, options).filter_map(heading_level).collect();
-    let events = Parser::new_ext(markdown, options).filter_map(|event| tame(event, &levels));
+    let mut depth = 0;
+    let events = Parser::new_ext(markdown, options)
+        .filter(|event| is_shallow(event, &mut depth))
+        .filter_map(|event| tame(event, &levels));
     let mut rendered = String::with_capacity(markdown.len() * 3 / 2);
     html::push_html(&mut rendered, events);
     CLEANER.clean(&rendered).to_string()
+}
+
+/// False for what opens or closes something too deep; the text in it stays.
+fn is_shallow(event: &Event<'_>, depth: &mut u32) -> bool {
+    match event {
+        Event::Start(_) => {
+            *depth += 1;
+            *depth <= NESTING_MAX
+        }
+        Event::End(_) => {
+            *depth = depth.saturating_sub(1);
+            *depth < NESTING_MAX
+        }
+        _ => true,
+    }
 }
 
 fn heading_level(event: Event<'_>) -> Option<HeadingLevel> {
@@ -191,7 +213,16 @@ mod tests {
 
     #[test]
     fn deep_nesting_ends() {
-        let html = to_html(&format!("{}deep", "> ".repeat(2_000)));
+        let html = to_html(&format!("{}deep", "> ".repeat(500_000)));
         assert!(html.contains("deep"));
+        assert_eq!(html.matches("<blockquote>").count() as u32, super::NESTING_MAX);
+        let list: String = (0..400)
+            .map(|depth| format!("{}- item\n", "  ".repeat(depth)))
+            .collect();
+        assert_eq!(
+            to_html(&list).matches("item").count(),
+            400,
+            "the text of what is too deep stays"
+        );
     }
 }

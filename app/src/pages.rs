@@ -2,6 +2,7 @@
 
 mod analysis;
 mod analyze;
+mod doctor;
 mod errors;
 mod history;
 mod query;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use analysis::AnalysisDetail;
 pub use analyze::{Analyze, recent_fragment};
+pub use doctor::Doctor;
 pub use errors::{NotFound, error_document, error_page};
 pub use history::History;
 pub use register::Register;

@@ -1,8 +1,10 @@
 //! Everything the pages say, in one place: plain words, cause, effect and next step. Ready to be translated.
 
 pub mod compose;
+pub mod doctor;
 pub mod history_actions;
 pub mod live;
+pub mod outage;
 pub mod refusal;
 
 use crate::types::{AnalysisState, CellState, Kind, Level, Role};
@@ -31,6 +33,8 @@ pub mod nav {
     pub const ANALYZE: &str = "Analyze";
     pub const HISTORY: &str = "History";
     pub const STATUS: &str = "Status";
+    pub const OPERATE: &str = "Operate";
+    pub const DOCTOR: &str = "Doctor";
     pub const ACCOUNT: &str = "Account";
     pub const SIGN_OUT: &str = "Sign out";
     pub const SIGN_IN: &str = "Sign in";
@@ -144,7 +148,9 @@ pub mod analysis {
     pub const ANSWER: &str = "Answer";
     pub const NO_ANSWER: &str = "No text came.";
     pub const ATTEMPTS: &str = "Calls to the provider";
-    pub const ATTEMPTS_NONE: &str = "No call was made: the answer came from the cache, or no key was free.";
+    pub const ATTEMPTS_CACHED: &str = "No call was made: the same had been asked before, and its answer was kept.";
+    pub const ATTEMPTS_NONE: &str = "No call was made: no key was free.";
+    pub const CACHED: &str = "From cache";
     pub const FACTS: &str = "Facts";
     pub const RUN_AGAIN: &str = "Run again";
     pub const BACK: &str = "History";
@@ -171,8 +177,10 @@ pub mod analysis {
 
     pub fn images(count: u32) -> String {
         match count {
-            1 => "1 image was sent. Images are not kept.".to_owned(),
-            count => format!("{count} images were sent. Images are not kept."),
+            1 => "1 image was sent. Images are not kept: to run this again, choose it again.".to_owned(),
+            count => {
+                format!("{count} images were sent. Images are not kept: to run this again, choose them again.")
+            }
         }
     }
 
@@ -190,7 +198,6 @@ pub mod status {
 
 pub mod error {
     pub const BACK: &str = "To the start page";
-    pub const RESET: &str = "The quota comes back at";
     pub const RETRY: &str = "Try again";
     pub const REQUEST_ID: &str = "Request id";
 
@@ -242,7 +249,8 @@ pub fn level(level: Level) -> &'static str {
 pub fn cell_state(state: CellState) -> &'static str {
     match state {
         CellState::Available => "Available",
-        CellState::Trial => "Trial call",
+        CellState::Trial => "Next call is a trial",
+        CellState::Busy => "Busy for a moment",
         CellState::CoolingDown => "Cooling down",
         CellState::QuotaReached => "Quota reached",
         CellState::NotEntitled => "Not on this plan",
@@ -312,6 +320,28 @@ pub fn remaining(ms: u64) -> String {
     }
 }
 
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// "24 Nov 2026 at 08:00 UTC" for "2026-11-24T08:00:12Z"; anything else is given back as it is.
+pub fn date_and_time(instant: &str) -> String {
+    day(instant).map_or_else(
+        || instant.to_owned(),
+        |day| format!("{day} at {}", live::clock(instant)),
+    )
+}
+
+/// "24 Nov 2026" of an instant in RFC 3339.
+pub fn day(instant: &str) -> Option<String> {
+    let (date, _) = instant.split_once('T')?;
+    let mut date = date.splitn(3, '-');
+    let (year, month, day) = (date.next()?, date.next()?, date.next()?);
+    let month = MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?)?;
+    let day: u8 = day.parse().ok()?;
+    Some(format!("{day} {month} {year}"))
+}
+
 /// 18204 becomes 18,204.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -339,6 +369,13 @@ mod tests {
         assert_eq!(remaining(60_000), "1 min");
         assert_eq!(remaining(15_120_000), "4 h 12 min");
         assert_eq!(remaining(183_600_000), "2 d 3 h");
+    }
+
+    #[test]
+    fn an_instant_is_said_in_words_with_its_zone() {
+        assert_eq!(date_and_time("2026-11-04T08:00:12.5Z"), "4 Nov 2026 at 08:00 UTC");
+        assert_eq!(date_and_time("tomorrow"), "tomorrow");
+        assert_eq!(date_and_time("2026-13-04T08:00:12Z"), "2026-13-04T08:00:12Z");
     }
 
     #[test]

@@ -5,8 +5,12 @@
 
 mod account;
 mod analysis;
+mod doctor;
 mod keys;
+mod notifications;
+mod performance;
 mod service;
+mod settings;
 
 pub use account::{Credentials, Registration, Role, SetUp, SignedIn, User};
 pub use analysis::{
@@ -14,5 +18,17 @@ pub use analysis::{
     IMAGES_BYTES_MAX, IMAGES_MAX, Image, Kind, PROMPT_CHARS_MAX, Phase, Progress, StreamEvent, TokenUsage,
     is_model_name,
 };
-pub use keys::{KeyOrigin, KeyTest, NewKey, PoolKey};
-pub use service::{CellState, CellStatus, Component, KeyState, KeyStatus, Level, PublicStatus, ServiceStatus};
+pub use doctor::{
+    Check, CheckLevel, DoctorReport, DoctorTests, EnvironmentEntry, EnvironmentState, KeyUsage, PerformanceTest,
+    QueueReport, UsageStatistics,
+};
+pub use keys::{
+    IMPORT_LINES_MAX, ImportReport, ImportResult, ImportedLine, KeyImport, KeyOrigin, KeyPatch, KeyTest, KeyTier,
+    NewKey, PoolKey, SiblingKey, SiblingProposal,
+};
+pub use notifications::{ChannelTest, Delivery, Notification, NotificationPage};
+pub use performance::{CacheStats, KeyPerformance, KeyPerformanceDetails, PerformanceReport};
+pub use service::{
+    CellState, CellStatus, Component, KeyState, KeyStatus, Level, Obstacle, ObstacleKind, PublicStatus, ServiceStatus,
+};
+pub use settings::{EffectiveSetting, SettingSource};

@@ -55,6 +55,31 @@ export class SimulatorControl {
     await this.post('script', { key, model, behaviours: [behaviour], always: true });
   }
 
+  /**
+   * The next generating call of the key meets its minute quota, as another program with the same key would have used it up.
+   * The provider asks for a pause; Keypool adds a second.
+   */
+  async rest(key: string, seconds: number): Promise<void> {
+    const details = [
+      {
+        '@type': 'type.googleapis.com/google.rpc.QuotaFailure',
+        violations: [
+          {
+            quotaMetric: 'generativelanguage.googleapis.com/generate_content_free_tier_requests',
+            quotaId: 'GenerateRequestsPerMinutePerProjectPerModel-FreeTier',
+            quotaDimensions: { location: 'global', model: 'gemini-2.5-flash' },
+            quotaValue: '10',
+          },
+        ],
+      },
+      { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${seconds}s` },
+    ];
+    const message = `You exceeded your current quota.\nPlease retry in ${seconds}s.`;
+    const body = JSON.stringify({ error: { code: 429, message, status: 'RESOURCE_EXHAUSTED', details } });
+    const headers: [string, string][] = [['content-type', 'application/json']];
+    await this.script(key, ANY, [{ reply: { respond: { status: 429, headers, body } } }]);
+  }
+
   /** Forgets all scripts. */
   async clear(): Promise<void> {
     await this.post('clear');

@@ -53,6 +53,24 @@ for (const theme of ['light', 'dark'] as const) {
       await expectGoodAt(page, theme);
     });
 
+    test('waiting in line, and a refusal that counts down, are accessible', async ({ keypool, page }) => {
+      for (const n of [1, 2, 3]) await keypool.simulator.rest(providerKey(n), 25);
+      const composer = await Composer.open(page);
+      await composer.ask('What is this?');
+      await expect(composer.line).toContainText('next in line');
+      await expectGoodAt(page, theme);
+      await composer.stop.click();
+
+      for (const n of [1, 2, 3]) await spendDay(keypool.simulator, providerKey(n));
+      await page.request.post('/api/admin/keys/reset-quota', { headers: { origin: keypool.url } });
+      await composer.ask('What is that?');
+      await expect(composer.problem).toContainText('Possible in');
+      await expectGoodAt(page, theme);
+      await page.goto('/status');
+      await hydrated(page);
+      await expectGoodAt(page, theme);
+    });
+
     test('an interrupted answer is accessible', async ({ keypool, page }) => {
       for (const n of [1, 2, 3]) await keypool.simulator.script(providerKey(n), ANY, [{ cut: { reset: { after_bytes: 900 } } }]);
       const composer = await Composer.open(page);

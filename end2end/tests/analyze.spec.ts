@@ -127,6 +127,9 @@ test.describe('at the speed of a model', () => {
   test.use({ setup: { pace: 'human' } });
 
   test('text appears while it is written, and Stop ends the call to the provider', async ({ keypool, page }) => {
+    for (const n of [1, 2, 3]) {
+      await keypool.simulator.always(providerKey(n), ANY, { cut: { stall: { after_bytes: 900 } } });
+    }
     const composer = await Composer.open(page);
     await composer.ask(PROMPT);
 
@@ -135,17 +138,25 @@ test.describe('at the speed of a model', () => {
     await composer.stop.click();
 
     await expect(composer.line).toHaveText(/^Stopped: the [\d,]+ words? that came are kept$/);
+    await expect(composer.answer.locator('.answer-html'), 'rendered like the others').toContainText(/simulated/i);
+    await expect(composer.answer.locator('.answer-stream')).toBeHidden();
     await keypool.simulator.waitForCalls('the call was closed by us', (calls) => calls.at(-1)?.ended === 'ClosedByCaller');
     await expect(composer.analyze).toBeEnabled();
     await expect(composer.prompt).toHaveValue(PROMPT);
   });
 
-  test('a stopped analysis can be asked again', async ({ page }) => {
+  test('a stopped analysis can be asked again', async ({ keypool, page }) => {
+    // However slow the test is, the answer does not end before it is stopped.
+    for (const n of [1, 2, 3]) {
+      await keypool.simulator.always(providerKey(n), ANY, { cut: { stall: { after_bytes: 900 } } });
+    }
     const composer = await Composer.open(page);
     await composer.ask(PROMPT);
     await expect(composer.line).toContainText('Writing');
     await composer.stop.click();
+    await expect(composer.line).toContainText('Stopped');
 
+    await keypool.simulator.clear();
     await composer.answer.getByRole('button', { name: 'Retry' }).click();
 
     await expect(composer.line).toHaveText(/^Done in /, { timeout: 20_000 });

@@ -48,6 +48,35 @@ test.describe('at the speed of a model', () => {
   });
 });
 
+test.describe('with another model to fall back on', () => {
+  test.use({ setup: { env: { ...env, GEMINI_FALLBACK_MODELS: 'gemini-2.5-flash-lite' } } });
+
+  test('the page says which model answered, and why', async ({ keypool, page }) => {
+    for (const n of [1, 2, 3]) {
+      await keypool.simulator.always(providerKey(n), 'gemini-2.5-flash', { reply: { fixture: 'model-not-found' } });
+    }
+    const composer = await Composer.open(page);
+    await composer.ask(PROMPT);
+
+    await expect(composer.line).toContainText('Done');
+    await expect(composer.answer).toContainText('Answered by gemini-2.5-flash-lite because gemini-2.5-flash could not.');
+
+    await composer.answer.getByRole('link', { name: 'Open in history' }).click();
+    await expect(page.getByRole('main')).toContainText('gemini-2.5-flash-lite');
+  });
+});
+
+test('an invalid key is not called a spent one', async ({ keypool, page }) => {
+  await keypool.simulator.always(providerKey(1), ANY, { reply: { fixture: 'key-leaked' } });
+  const composer = await Composer.open(page);
+  await composer.ask(PROMPT);
+
+  await expect(composer.line).toHaveText(/^Done in .+, key [23]$/);
+  await expect(page.getByTestId('banner')).toContainText(
+    'Degraded: 1 of 3 keys is invalid and must be replaced. Requests still work.',
+  );
+});
+
 test('an answer that breaks off keeps its text and says how to go on', async ({ keypool, page }) => {
   for (const n of [1, 2, 3]) {
     await keypool.simulator.script(providerKey(n), ANY, [{ cut: { reset: { after_bytes: 900 } } }]);
@@ -75,8 +104,9 @@ test('when all keys are spent the page says so, until when, and takes no more', 
     'AI service quota exceeded for today. Please try again tomorrow or contact support for higher limits.',
   );
   await expect(composer.problem).toContainText('QUOTA_EXCEEDED');
-  await expect(composer.problem).toContainText(/The quota comes back on \d{4}-\d\d-\d\d at \d\d:\d\d UTC/);
-  await expect(composer.problem).toContainText(/Try again in /);
+  await expect(composer.problem).toContainText(/The quota comes back on \d+ \w{3} \d{4} at \d\d:\d\d UTC/);
+  await expect(composer.problem).toContainText(/Possible in \d+ h \d+ min/);
+  await expect(composer.problem.getByRole('button', { name: 'Try again' })).toBeDisabled();
   await expect(page.getByTestId('banner')).toContainText('Major outage: All 3 keys have reached their quota.');
   await expect(composer.analyze).toBeDisabled();
   await expect(composer.analyze).toHaveAccessibleDescription(/Analyses are not possible right now\. Next reset in/);
@@ -107,6 +137,9 @@ test('the status page follows the keys without a reload', async ({ context, keyp
 
   await expect(keys.getByRole('row', { name: /Key 1/ })).toContainText('Quota reached');
   await expect(keys.getByRole('row', { name: /Key 1/ })).toContainText(/in (\d+ h )?\d+ min/);
+  const cell = page.getByTestId('cells').getByRole('row', { name: /Key 1 gemini-2.5-flash/ });
+  await expect(cell).toContainText('Quota reached');
+  await expect(cell, 'the limit that the refusal told').toContainText(/\d of 1\b/);
   await expect(page.getByTestId('status')).toContainText('2 of 3 keys available');
   await expect(page.getByRole('heading', { name: 'Degraded' })).toBeVisible();
 });

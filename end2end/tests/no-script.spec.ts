@@ -32,6 +32,21 @@ test('without script both kinds are in one form, and an image is analysed', asyn
   expect(JSON.stringify(calls.at(-1)?.body)).toContain(PNG.toString('base64'));
 });
 
+test.describe('while the only key rests', () => {
+  test.use({ setup: { keys: 1 } });
+
+  test('without script a form waits in line too, and comes back with the answer', async ({ keypool, page }) => {
+    await keypool.simulator.rest(providerKey(1), 3);
+    await signIn(page);
+    await page.getByLabel('Prompt').fill(PROMPT);
+    await page.getByRole('button', { name: 'Analyze' }).click({ timeout: 20_000 });
+
+    await expect(page).toHaveURL(/\/history\/[0-9a-f-]+$/, { timeout: 20_000 });
+    await expect(page.getByTestId('answer')).toContainText(/simulated/i);
+    await expect(page.getByTestId('attempts')).toContainText('Minute quota');
+  });
+});
+
 test.describe('when it fails', () => {
   test.use({ allowedErrors: [/status of (400|415|429)/] });
 

@@ -42,6 +42,8 @@ export class Composer {
   readonly images: Locator;
   readonly answer: Locator;
   readonly line: Locator;
+  /** What a screen reader is told of it. */
+  readonly announced: Locator;
   readonly problem: Locator;
 
   constructor(readonly page: Page) {
@@ -53,7 +55,16 @@ export class Composer {
     this.images = this.form.getByRole('list', { name: 'Chosen images' }).getByRole('listitem');
     this.answer = page.getByTestId('answer');
     this.line = page.getByTestId('state-line');
+    this.announced = page.getByTestId('announced');
     this.problem = page.getByTestId('problem');
+  }
+
+  /** One more page of the same account. */
+  async beside(): Promise<Composer> {
+    const page = await this.page.context().newPage();
+    await page.goto('/');
+    await hydrated(page);
+    return new Composer(page);
   }
 
   /** Signs in and waits until the composer listens. */

@@ -33,6 +33,7 @@ fn pool_of(keys: u64, strategy: Strategy) -> (KeyPool, ModelId) {
             account: AccountId(id),
             tier: Tier::Free,
             priority: 0,
+            weight: 1,
             enabled: true,
         };
         pool.upsert(key, START);
@@ -43,8 +44,9 @@ fn pool_of(keys: u64, strategy: Strategy) -> (KeyPool, ModelId) {
         tokens_per_minute: Some(1_000_000_000_000),
         requests_per_day: Some(1_000_000_000_000),
         tokens_per_day: None,
+        calls_at_once: None,
     };
-    pool.set_limits(model, Tier::Free, limits);
+    pool.configure_limits(&[(None, Tier::Free, limits)], START);
     for id in 1..=keys {
         call(
             &mut pool,
@@ -126,6 +128,36 @@ fn acquire_and_report_sticky_all_usable(bencher: Bencher<'_, '_>, keys: u64) {
 #[divan::bench(args = KEYS, sample_size = 1_000)]
 fn acquire_and_report_sticky_one_usable(bencher: Bencher<'_, '_>, keys: u64) {
     acquire_and_report(bencher, pool_with_one(keys, Strategy::Sticky));
+}
+
+#[divan::bench(args = KEYS, sample_size = 1_000)]
+fn acquire_and_report_fill_first_all_usable(bencher: Bencher<'_, '_>, keys: u64) {
+    acquire_and_report(bencher, pool_of(keys, Strategy::FillFirst));
+}
+
+#[divan::bench(args = KEYS, sample_size = 1_000)]
+fn acquire_and_report_fill_first_one_usable(bencher: Bencher<'_, '_>, keys: u64) {
+    acquire_and_report(bencher, pool_with_one(keys, Strategy::FillFirst));
+}
+
+#[divan::bench(args = KEYS, sample_size = 1_000)]
+fn acquire_and_report_round_robin_all_usable(bencher: Bencher<'_, '_>, keys: u64) {
+    acquire_and_report(bencher, pool_of(keys, Strategy::RoundRobin));
+}
+
+#[divan::bench(args = KEYS, sample_size = 1_000)]
+fn acquire_and_report_round_robin_one_usable(bencher: Bencher<'_, '_>, keys: u64) {
+    acquire_and_report(bencher, pool_with_one(keys, Strategy::RoundRobin));
+}
+
+#[divan::bench(args = KEYS, sample_size = 1_000)]
+fn acquire_and_report_weighted_all_usable(bencher: Bencher<'_, '_>, keys: u64) {
+    acquire_and_report(bencher, pool_of(keys, Strategy::Weighted));
+}
+
+#[divan::bench(args = KEYS, sample_size = 1_000)]
+fn acquire_and_report_weighted_one_usable(bencher: Bencher<'_, '_>, keys: u64) {
+    acquire_and_report(bencher, pool_with_one(keys, Strategy::Weighted));
 }
 
 /// Choosing alone: which place, before anything of the key there is read, reserved or leased.

@@ -32,6 +32,9 @@ pub(crate) struct DayContext {
     pub(crate) again: Doubling,
 }
 
+/// A provider's day is at most 25 hours long.
+const DAY_LONGEST: Duration = Duration::from_hours(25);
+
 /// What is known of a cell's rest, apart from calls under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Knowledge {
@@ -152,7 +155,9 @@ impl Cell {
         let over = self
             .spent_until_reset
             .or_else(|| (day.reset_of_call <= day.now).then_some(day.reset_of_call));
-        let until = if let Some(over) = over.filter(|over| *over <= day.now) {
+        // A reset of days ago tells nothing of today's quota.
+        let over = over.filter(|over| *over <= day.now && day.reset.since(*over) <= DAY_LONGEST);
+        let until = if let Some(over) = over {
             // The reset has passed and the provider still says "day": it may be slow, so the answer is not "tomorrow".
             self.spent_until_reset = Some(over);
             if !late || self.day_retries == 0 {

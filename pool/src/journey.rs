@@ -57,7 +57,11 @@ pub struct Journey {
     attempts: u32,
     excluded: Vec<Excluded>,
     stay_on: Option<KeyId>,
+    /// The next lease prefers any other key.
+    avoid: Option<KeyId>,
     paid_only: bool,
+    /// The last call failed through the provider's fault: the next one repeats it.
+    repeats: bool,
     trouble: Trouble,
 }
 
@@ -101,7 +105,9 @@ impl Journey {
             attempts: 0,
             excluded: Vec::new(),
             stay_on: None,
+            avoid: None,
             paid_only: false,
+            repeats: false,
             trouble: Trouble {
                 model: None,
                 overloads: 0,
@@ -125,7 +131,8 @@ impl Journey {
     #[must_use = "the answer decides whether the request goes on"]
     pub fn after(&mut self, lease: &LeaseFacts, outcome: &Outcome, sent_on: bool, chance: u64) -> Next {
         self.attempts = self.attempts.saturating_add(1);
-        self.stay_on = None;
+        (self.stay_on, self.avoid) = (None, None);
+        self.repeats = outcome.is_provider_failure();
         if self.trouble.model != Some(lease.model) {
             self.trouble = Trouble {
                 model: Some(lease.model),
@@ -195,9 +202,11 @@ impl Journey {
                 if self.trouble.transport > self.bounds.transport_more {
                     return Next::Stop;
                 }
+                // The key is not to blame, but who knows what hangs on it: the only key is asked again.
+                self.avoid = Some(lease.key);
                 Next::Again {
-                    after: jittered(self.bounds.same_key_wait.wait(0), chance),
-                    same_key: true,
+                    after: Duration::ZERO,
+                    same_key: false,
                 }
             }
             Outcome::Empty => {
@@ -255,15 +264,29 @@ impl Journey {
 
     /// Nothing restricts the choice.
     pub(crate) const fn is_fresh(&self) -> bool {
-        self.excluded.is_empty() && self.stay_on.is_none() && !self.paid_only
+        self.excluded.is_empty() && self.stay_on.is_none() && self.avoid.is_none() && !self.paid_only
     }
 
     pub(crate) const fn is_over(&self) -> bool {
         self.attempts >= self.bounds.attempts_max
     }
 
+    /// Nothing was called yet.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.attempts == 0
+    }
+
+    /// The next call counts against the retry budget.
+    pub(crate) const fn repeats(&self) -> bool {
+        self.repeats
+    }
+
     pub(crate) const fn stay_on(&self) -> Option<KeyId> {
         self.stay_on
+    }
+
+    pub(crate) const fn avoid(&self) -> Option<KeyId> {
+        self.avoid
     }
 
     pub(crate) const fn paid_only(&self) -> bool {

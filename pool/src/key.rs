@@ -58,6 +58,9 @@ pub struct Key {
     pub tier: Tier,
     /// Within a tier a higher priority is chosen first.
     pub priority: i32,
+    /// Share of the calls under [`Strategy::Weighted`](crate::Strategy::Weighted), beside the other usable keys of its
+    /// tier and priority; 0 counts as 1.
+    pub weight: u32,
     /// False while a person has switched the key off.
     pub enabled: bool,
 }

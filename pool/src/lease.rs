@@ -6,6 +6,7 @@ use crate::{
     model::ModelId,
     snapshot::{Counts, Verdict},
     time::Timestamp,
+    usage::Reserved,
 };
 
 /// What one call needs.
@@ -61,9 +62,22 @@ pub struct Lease {
     pub(crate) calm: bool,
     /// Where the project stood in its ready list: a guess by the time of the report.
     pub(crate) at: u32,
+    /// [`KeyPool::accepted`](crate::KeyPool::accepted) was told.
+    pub(crate) accepted: bool,
+    /// The call tests whether the cell has a limit.
+    pub(crate) is_test: bool,
 }
 
 impl Lease {
+    pub(crate) const fn reserved(&self) -> Reserved {
+        Reserved {
+            call: self.serial,
+            tokens: self.facts.tokens,
+            accepted: self.accepted,
+            is_test: self.is_test,
+        }
+    }
+
     /// The facts of the lease.
     #[must_use]
     pub const fn facts(&self) -> LeaseFacts {

@@ -17,6 +17,7 @@
 //!         account: AccountId(1),
 //!         tier: Tier::Free,
 //!         priority: 0,
+//!         weight: 1,
 //!         enabled: true,
 //!     },
 //!     now,
@@ -70,6 +71,7 @@
 extern crate alloc;
 
 mod breaker;
+mod budget;
 mod cell;
 mod journey;
 mod key;
@@ -95,10 +97,10 @@ pub use key::{AccountId, Key, KeyId, KeyState, ProjectId, Tier};
 pub use lease::{Exhausted, Lease, LeaseFacts, Want};
 pub use model::{ModelId, TooManyModels};
 pub use outcome::{Blame, Limit, LimitUnit, Outcome};
-pub use policy::{Doubling, Policy};
+pub use policy::{Doubling, Pace, Policy};
 pub use pool::{KeyPool, Place, Scope, UnknownKey};
 pub use quota::{Limits, Used};
-pub use record::{Changes, Fault, Notice, Record, RestCause, StoredBilling, StoredFault, StoredRest};
+pub use record::{Changes, Fault, Notice, Record, RestCause, StoredBilling, StoredFault, StoredMinute, StoredRest};
 pub use selection::Strategy;
 pub use snapshot::{CellState, CellView, Counts, GateState, KeyView, ModelView, Snapshot, Verdict};
 pub use time::Timestamp;

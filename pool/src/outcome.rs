@@ -171,6 +171,11 @@ impl Outcome {
         !self.is_answer() && !matches!(self, Self::CallerFault | Self::FileForeign | Self::Cancelled)
     }
 
+    /// No key could have helped, so a repetition is a burden on a provider in trouble.
+    pub(crate) const fn is_provider_failure(&self) -> bool {
+        matches!(self, Self::Overload | Self::Server | Self::Transport | Self::Empty)
+    }
+
     /// Input tokens charged, `None` when the whole reservation is refunded. `reserved` stands in where the
     /// provider charged a call but did not say how much.
     pub(crate) const fn charged(&self, reserved: u64) -> Option<u64> {

@@ -20,6 +20,15 @@ impl Doubling {
     }
 }
 
+/// How fast one key may be used: `burst` calls at once, then one `every` so often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Between two calls.
+    pub every: Duration,
+    /// Calls that may go together after a pause, at least 1.
+    pub burst: u32,
+}
+
 /// The rules in numbers. `Default` is the product's table of outcomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -90,8 +99,21 @@ pub struct Policy {
     /// Calls after an answer without content.
     pub empty_more: u32,
 
+    /// Calls a minute at which providers like to stop. While a cell's limit is unknown, the first call beyond one of these
+    /// goes alone: a burst then meets an unknown limit with one refused call, not with all of its calls.
+    pub usual_limits: &'static [u32],
+    /// How long such a call may hold up the others.
+    pub limit_test_max: Duration,
+    /// Calls that may be made again after failures of the provider, in thousandths of the requests.
+    pub retry_permille: u32,
+    /// Projects that spend a day's quota within this time may be one project in truth.
+    pub sibling_window: Duration,
+
     /// Most models the pool knows at once.
     pub models_max: usize,
+
+    /// How fast one key may be used, over all models; `None` for as fast as asked.
+    pub pace: Option<Pace>,
 }
 
 const fn secs(secs: u64) -> Duration {
@@ -156,7 +178,12 @@ impl Default for Policy {
             },
             transport_more: 1,
             empty_more: 1,
+            usual_limits: &[2, 5, 10, 15, 20, 30, 60, 100, 150, 300, 500, 1_000, 2_000],
+            limit_test_max: secs(2),
+            retry_permille: 70,
+            sibling_window: secs(10),
             models_max: 256,
+            pace: None,
         }
     }
 }

@@ -11,7 +11,7 @@ mod view;
 
 pub use acquire::Place;
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeSet, string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     rest::Serial,
     roster::Roster,
     selection::{Current, Strategy},
+    table::Table,
     tables::Tables,
     time::Timestamp,
 };
@@ -60,6 +61,9 @@ impl core::error::Error for UnknownKey {}
 /// A provider's day is at most 25 hours long. An end further away dates from a clock that has stepped back since.
 const DAY_LONGEST: Duration = Duration::from_hours(26);
 
+/// Clocks are set right by less than this all the time.
+const STEP_NOTICED: Duration = Duration::from_secs(5);
+
 /// The keys of one provider and what is known of each.
 #[derive(Debug)]
 pub struct KeyPool {
@@ -68,6 +72,8 @@ pub struct KeyPool {
     next_reset: fn(Timestamp) -> Timestamp,
     /// End of the provider's running day.
     day_end: Timestamp,
+    /// The time of the last change.
+    seen: Timestamp,
     /// The newest call.
     serial: Serial,
     /// Counts changes that may move a key from one count to another.
@@ -81,6 +87,28 @@ pub struct KeyPool {
     provider: Storm,
     current: Option<Current>,
     region_refused_since: Option<Timestamp>,
+    /// As a person configured them: by model, or for every model that is not named.
+    limits: Vec<(Option<String>, Tier, Limits)>,
+    /// The last projects that spent a day's quota.
+    spent: Vec<Spent>,
+}
+
+/// A project that spent a model's day.
+#[derive(Clone, Copy, Debug)]
+struct Spent {
+    at: Timestamp,
+    project: ProjectId,
+    model: ModelId,
+}
+
+fn configure(table: &mut Table, limits: &[(Option<String>, Tier, Limits)]) {
+    for tier in [Tier::Free, Tier::Paid] {
+        let of_tier = || limits.iter().filter(|(_, of, _)| *of == tier);
+        let named = of_tier().rfind(|(model, ..)| model.as_deref() == Some(table.name.as_str()));
+        let any = || of_tier().rfind(|(model, ..)| model.is_none());
+        let chosen = named.or_else(any).map_or(Limits::default(), |(.., limits)| *limits);
+        table.configure(tier, chosen, named.is_some());
+    }
 }
 
 /// How far a change of a call's model or account reaches: what must be looked at again. Faults of keys and projects
@@ -103,6 +131,7 @@ impl KeyPool {
             strategy,
             next_reset,
             day_end: Timestamp::EPOCH,
+            seen: Timestamp::EPOCH,
             serial: 0,
             revision: 0,
             roster: Roster::new(),
@@ -112,6 +141,8 @@ impl KeyPool {
             provider: Storm::new(),
             current: None,
             region_refused_since: None,
+            limits: Vec::new(),
+            spent: Vec::new(),
         }
     }
 
@@ -125,7 +156,7 @@ impl KeyPool {
     pub fn set_strategy(&mut self, strategy: Strategy) {
         self.strategy = strategy;
         for table in self.tables.iter_mut() {
-            table.set_ordered(strategy.is_ordered());
+            table.set_index(strategy.index(), &self.roster);
         }
     }
 
@@ -150,11 +181,12 @@ impl KeyPool {
         if let Some(model) = self.tables.named(name) {
             return Ok(model);
         }
-        let ordered = self.strategy.is_ordered();
-        let table = self.tables.add(name, ordered, self.policy.models_max)?;
+        let index = self.strategy.index();
+        let table = self.tables.add(name, index, self.policy.models_max)?;
+        configure(table, &self.limits);
         // At the epoch every rest lies ahead: those that are over are woken by the first call.
         for project in 0..self.roster.projects.end() {
-            table.refresh(project, &mut self.roster, Timestamp::EPOCH);
+            table.refresh(project, &mut self.roster, Timestamp::EPOCH, self.day_end);
         }
         Ok(table.id)
     }
@@ -165,11 +197,15 @@ impl KeyPool {
         self.tables.get(model).map_or("", |table| table.name.as_str())
     }
 
-    /// Configured limits of a model and tier. Limits learned from answers go before them.
-    pub fn set_limits(&mut self, model: ModelId, tier: Tier, limits: Limits) {
-        if let Some(table) = self.tables.get_mut(model) {
-            table.configure(tier, limits);
+    /// Replaces the configured limits: of a model and tier, or where no model is named of every other model. Limits learned
+    /// from answers go before them.
+    pub fn configure_limits(&mut self, limits: &[(Option<String>, Tier, Limits)], now: Timestamp) {
+        self.tick(now);
+        self.limits = limits.to_vec();
+        for table in self.tables.iter_mut() {
+            configure(table, &self.limits);
         }
+        self.refresh_all(now);
     }
 
     /// Moves the key that `sticky` stays on.
@@ -192,6 +228,12 @@ impl KeyPool {
     /// Begins every change: what time alone has changed comes first. The calendar is asked once a day, not once a call.
     fn tick(&mut self, now: Timestamp) {
         self.day_end = self.day_end_at(now);
+        // What waits for room or for its pace waits for an instant of a clock that is no more.
+        let stepped_back = self.seen.since(now) > STEP_NOTICED;
+        self.seen = now;
+        if stepped_back {
+            self.refresh_all(now);
+        }
         self.wake_accounts(now);
     }
 
@@ -206,7 +248,7 @@ impl KeyPool {
             Reach::Cell(project) => {
                 self.revision += 1;
                 if let Some(table) = self.tables.get_mut(model) {
-                    table.refresh(project, &mut self.roster, now);
+                    table.refresh(project, &mut self.roster, now, self.day_end);
                 }
             }
             Reach::Account(account) => self.refresh_account(account, now),
@@ -216,7 +258,7 @@ impl KeyPool {
     fn refresh_project(&mut self, project: u32, now: Timestamp) {
         self.revision += 1;
         for table in self.tables.iter_mut() {
-            table.refresh(project, &mut self.roster, now);
+            table.refresh(project, &mut self.roster, now, self.day_end);
         }
     }
 

@@ -11,6 +11,8 @@ pub struct Limits {
     pub requests_per_day: Option<u64>,
     /// Input tokens a day.
     pub tokens_per_day: Option<u64>,
+    /// Calls under way at once. Nobody tells it: it is a person's choice.
+    pub calls_at_once: Option<u64>,
 }
 
 impl Limits {
@@ -22,6 +24,7 @@ impl Limits {
             tokens_per_minute: self.tokens_per_minute.or(fallback.tokens_per_minute),
             requests_per_day: self.requests_per_day.or(fallback.requests_per_day),
             tokens_per_day: self.tokens_per_day.or(fallback.tokens_per_day),
+            calls_at_once: self.calls_at_once.or(fallback.calls_at_once),
         }
     }
 }

@@ -70,6 +70,17 @@ pub enum StoredBilling {
     },
 }
 
+/// What lies in a cell's last 60 seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredMinute {
+    /// Calls accepted.
+    pub requests: u32,
+    /// Their input tokens.
+    pub tokens: u64,
+    /// When the last of them was.
+    pub last_at: Timestamp,
+}
+
 /// One fact about the pool, with names that outlive the process. A newer record about the same subject replaces an older one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -108,6 +119,10 @@ pub enum Record {
         day_retries: u8,
         /// Learned limits.
         learned: Limits,
+        /// When an answer last named one of them.
+        learned_at: Timestamp,
+        /// What counts against the minute's limits, `None` when nothing did.
+        minute: Option<StoredMinute>,
         /// Calls charged in the day that ends at `day_end`.
         requests_today: u64,
         /// Input tokens charged in that day.
@@ -162,6 +177,16 @@ pub enum Notice {
         model: ModelId,
         /// When it returns.
         until: Timestamp,
+    },
+    /// Two projects spent a model's day within seconds, the second before its own count had reached the limit: they may be
+    /// one project.
+    SuspectedSiblings {
+        /// Subject.
+        first: ProjectId,
+        /// Subject.
+        second: ProjectId,
+        /// Subject.
+        model: ModelId,
     },
     /// The provider does not know a model.
     ModelHidden(ModelId),

@@ -4,10 +4,11 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
-use core::cmp::Reverse;
+use core::{cmp::Reverse, time::Duration};
 
 use crate::{
     key::{AccountId, Key, KeyId, KeyState, ProjectId, Tier},
+    policy::Pace,
     record::{Fault, StoredFault},
     rest::{Gate, Rest},
     slots::{NOWHERE, Slots},
@@ -87,6 +88,8 @@ pub(crate) struct KeyEntry {
     pub(crate) fault: Option<Faulty>,
     /// The epoch while it was not.
     pub(crate) probed_at: Timestamp,
+    /// The key's pace allows no call before.
+    next_call: Timestamp,
 }
 
 const _: () = assert!(size_of::<Option<KeyEntry>>() == 128, "two cache lines");
@@ -99,6 +102,7 @@ impl KeyEntry {
             account,
             fault: None,
             probed_at: Timestamp::EPOCH,
+            next_call: Timestamp::EPOCH,
             requests: 0,
             successes: 0,
             failures: 0,
@@ -113,10 +117,35 @@ impl KeyEntry {
         }
     }
 
+    /// When the key's pace allows the next call. An instant far ahead dates from a clock that has stepped back since.
+    pub(crate) fn paced_until(&self, now: Timestamp) -> Timestamp {
+        if self.next_call.since(now) > PACE_LONGEST {
+            Timestamp::EPOCH
+        } else {
+            self.next_call
+        }
+    }
+
+    /// Counts a call (the generic cell rate algorithm, ITU-T I.371). True if the next one must wait.
+    pub(crate) fn step(&mut self, pace: Pace, now: Timestamp) -> bool {
+        let lead = pace.every.saturating_mul(pace.burst.saturating_sub(1));
+        // As if `burst` calls had been saved up at most.
+        let arrival = self.paced_until(now).plus(lead).max(now).plus(pace.every);
+        self.next_call = Timestamp::from_millis(arrival.as_millis().saturating_sub(millis(lead)));
+        self.next_call > now
+    }
+
     /// As far as the key alone can tell.
     pub(crate) const fn is_sound(&self) -> bool {
         self.key.enabled && self.fault.is_none()
     }
+}
+
+/// No pace is slower than a call in so long.
+const PACE_LONGEST: Duration = Duration::from_secs(120);
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[derive(Debug)]
@@ -126,6 +155,14 @@ pub(crate) struct ProjectEntry {
     /// By number.
     pub(crate) keys: Vec<u32>,
     pub(crate) fault: Option<Faulty>,
+}
+
+impl ProjectEntry {
+    /// A project is billed as a whole: its first key tells.
+    pub(crate) fn tier(&self, keys: &Slots<KeyEntry>) -> Tier {
+        let first = self.keys.first().and_then(|&key| keys.get(key));
+        first.map_or(Tier::Free, |key| key.key.tier)
+    }
 }
 
 #[derive(Debug)]
@@ -291,6 +328,11 @@ impl Roster {
 
     pub(crate) fn is_empty_project(&self, project: u32) -> bool {
         self.projects.get(project).is_some_and(|entry| entry.keys.is_empty())
+    }
+
+    pub(crate) fn tier(&self, project: u32) -> Tier {
+        let entry = self.projects.get(project);
+        entry.map_or(Tier::Free, |entry| entry.tier(&self.keys))
     }
 
     /// What stands between a key and any call.

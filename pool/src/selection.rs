@@ -6,12 +6,14 @@ use crate::{
     lease::Want,
     roster::{Class, KeyEntry, Roster},
     slots::NOWHERE,
-    table::{Spot, Table},
+    table::{IndexKind, Spot, Table},
     time::Timestamp,
 };
 
 mod headroom;
+mod ordered;
 mod sticky;
+mod weighted;
 
 pub(crate) use headroom::remixed;
 pub(crate) use sticky::Current;
@@ -24,14 +26,38 @@ pub enum Strategy {
     Headroom,
     /// Stay on one key until it fails, then the next by number.
     Sticky,
+    /// The usable key with the lowest number until it is out, then the next; it returns as soon as the first does.
+    FillFirst,
+    /// Each usable key in turn, by number. Nobody goes twice while another waits: a key that comes back, or that only the
+    /// last request could not use, is next. Every model has turns of its own, for quota is counted per model.
+    RoundRobin,
+    /// At random, in proportion to the keys' [`weight`](crate::Key::weight)s.
+    Weighted,
 }
 
 impl Strategy {
-    /// Needs the ready projects in the order of their numbers.
-    pub(crate) const fn is_ordered(self) -> bool {
+    /// All of them, the default first.
+    pub const ALL: [Self; 5] = [
+        Self::Headroom,
+        Self::Sticky,
+        Self::FillFirst,
+        Self::RoundRobin,
+        Self::Weighted,
+    ];
+
+    /// The strategy of this [`name`](Self::name).
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|strategy| strategy.name() == name)
+    }
+
+    /// What every model's table must keep for it beside the ready lists.
+    pub(crate) const fn index(self) -> IndexKind {
         match self {
-            Self::Headroom => false,
-            Self::Sticky => true,
+            Self::Headroom => IndexKind::Nothing,
+            Self::Sticky | Self::FillFirst => IndexKind::Order,
+            Self::RoundRobin => IndexKind::Turns,
+            Self::Weighted => IndexKind::Weights,
         }
     }
 
@@ -41,6 +67,9 @@ impl Strategy {
         match self {
             Self::Headroom => "headroom",
             Self::Sticky => "sticky",
+            Self::FillFirst => "fill_first",
+            Self::RoundRobin => "round_robin",
+            Self::Weighted => "weighted",
         }
     }
 }
@@ -54,6 +83,16 @@ pub(crate) struct Choice {
     pub(crate) key: u32,
 }
 
+/// What a choice leaves behind. A key that the request's owner or journey demanded leaves nothing.
+#[derive(Debug)]
+pub(crate) enum Trace {
+    Nothing,
+    /// `sticky` stays here from now on.
+    Stay(Current),
+    /// It was this key's turn under `round_robin`.
+    Turn(u32),
+}
+
 /// One look at a model's ready projects. The table must have been woken.
 #[derive(Clone, Copy)]
 pub(crate) struct Search<'a> {
@@ -65,34 +104,58 @@ pub(crate) struct Search<'a> {
     pub(crate) chance: u64,
     /// Also leave out what the journey leaves out for a short rest only.
     pub(crate) brief: bool,
+    /// Also leave out the key that the journey avoids.
+    pub(crate) avoiding: bool,
 }
 
 impl Search<'_> {
-    /// The next key, and where `sticky` stays from now on.
-    pub(crate) fn choose(&self, strategy: Strategy, current: Option<Current>) -> Option<(Choice, Option<Current>)> {
+    /// The next key, and what the choice leaves behind for the next one.
+    pub(crate) fn choose(&self, strategy: Strategy, current: Option<Current>) -> Option<(Choice, Trace)> {
+        let choice = self.choose_allowed(strategy, current);
+        if choice.is_none() && self.avoiding && self.want.journey.avoid().is_some() {
+            let avoiding = false;
+            return Self { avoiding, ..*self }.choose_allowed(strategy, current);
+        }
+        choice
+    }
+
+    fn choose_allowed(&self, strategy: Strategy, current: Option<Current>) -> Option<(Choice, Trace)> {
         if let Some(owner) = self.want.owner {
             let (spot, at) = self.table.spot(self.roster.project_slot(owner)?)?;
-            return Some((self.choice(spot, at)?, current));
+            return Some((self.choice(spot, at)?, Trace::Nothing));
         }
         if let Some(choice) = self.same_key() {
-            return Some((choice, current));
+            return Some((choice, Trace::Nothing));
         }
         match strategy {
-            Strategy::Headroom => Some((headroom::choose(self)?, current)),
+            Strategy::Headroom => Some((headroom::choose(self)?, Trace::Nothing)),
             Strategy::Sticky => sticky::choose(self, current),
+            Strategy::FillFirst => Some((ordered::first(self)?, Trace::Nothing)),
+            Strategy::RoundRobin => {
+                let choice = ordered::first(self)?;
+                Some((choice, Trace::Turn(choice.key)))
+            }
+            Strategy::Weighted => Some((weighted::choose(self)?, Trace::Nothing)),
         }
     }
 
     /// After a failure of the provider the same key is asked again.
     fn same_key(&self) -> Option<Choice> {
-        let slot = self.roster.key_slot(self.want.journey.stay_on()?)?;
-        let (spot, at) = self.spot_of_key(slot)?;
-        self.allows_key(slot)
-            .then_some(Choice { spot, at, key: slot })
-            .filter(|choice| self.allows_project(choice.spot.project))
+        self.choice_of_key(self.roster.key_slot(self.want.journey.stay_on()?)?)
     }
 
-    /// The project's spot, if this very key could be leased.
+    /// This very key, if it is usable and the journey allows it. Strategies that find keys pass here, those that find
+    /// projects pass [`choice`](Self::choice).
+    fn choice_of_key(&self, slot: u32) -> Option<Choice> {
+        let (spot, at) = self.spot_of_key(slot)?;
+        (self.allows_project(spot.project) && self.allows_key(slot) && self.fits(spot)).then_some(Choice {
+            spot,
+            at,
+            key: slot,
+        })
+    }
+
+    /// The project's spot, if this very key could be leased by some request.
     fn spot_of_key(&self, slot: u32) -> Option<(Spot, u32)> {
         let key = self.roster.keys.get(slot)?;
         let (spot, at) = self.table.spot(key.project)?;
@@ -103,6 +166,9 @@ impl Search<'_> {
 
     /// A key of this project, if the journey allows one: of the best class, among equals by chance.
     pub(crate) fn choice(&self, spot: Spot, at: u32) -> Option<Choice> {
+        if !self.fits(spot) {
+            return None;
+        }
         if spot.key != NOWHERE && self.want.journey.is_fresh() {
             return Some(Choice {
                 spot,
@@ -128,6 +194,30 @@ impl Search<'_> {
         equals().nth(nth).map(|(_, key)| Choice { spot, at, key })
     }
 
+    /// Is there room for the call's tokens?
+    fn fits(&self, spot: Spot) -> bool {
+        // Where tokens are limited no cell is calm.
+        spot.score.calm || self.fits_at(spot) <= self.now
+    }
+
+    /// When there is room for the call's tokens in a cell that is ready.
+    fn fits_at(&self, spot: Spot) -> Timestamp {
+        let tier = self.roster.tier(spot.project);
+        self.table
+            .fits_at(spot.cell, self.want.tokens, tier, self.now, self.day_end)
+    }
+
+    /// When the first ready project that the request may use has room for its tokens; `None` if a call under way must end
+    /// first, or there is no such project.
+    pub(crate) fn soonest_fit(&self) -> Option<Timestamp> {
+        let spots = self.classes().flat_map(|(_, spots)| spots);
+        spots
+            .filter(|spot| self.would_allow(spot.project))
+            .map(|spot| self.fits_at(*spot))
+            .filter(|at| *at < Timestamp::MAX)
+            .min()
+    }
+
     fn allows_project(&self, project: u32) -> bool {
         let journey = self.want.journey;
         if journey.is_fresh() {
@@ -147,8 +237,13 @@ impl Search<'_> {
         journey.is_fresh()
             || self.roster.keys.get(slot).is_some_and(|key| {
                 let tier = !journey.paid_only() || matches!(key.key.tier, Tier::Paid);
-                tier && journey.allows_key(key.key.id, self.want.model)
+                let avoided = self.avoiding && journey.avoid() == Some(key.key.id);
+                tier && !avoided && journey.allows_key(key.key.id, self.want.model)
             })
+    }
+
+    fn allows_class(&self, class: &Class) -> bool {
+        !self.want.journey.paid_only() || matches!(class.tier, Tier::Paid)
     }
 
     /// Could the request use this project if it were ready?
@@ -167,12 +262,10 @@ impl Search<'_> {
 
     /// Ready projects, class by class, the best first.
     fn classes(&self) -> impl Iterator<Item = (&Class, &[Spot])> {
-        let paid_only = self.want.journey.paid_only();
-        let fits = move |class: &Class| !paid_only || matches!(class.tier, Tier::Paid);
         self.table
             .ready()
             .iter()
-            .filter(move |(class, _)| fits(class))
+            .filter(|(class, _)| self.allows_class(class))
             .map(|(class, spots)| (class, spots.as_slice()))
     }
 }

@@ -4,9 +4,12 @@
 //! each knows its place in its list; a project leaves by swapping with the last. Resting projects lie in a tree by
 //! the instant at which they may return, and are looked at when that instant has passed.
 
+mod index;
 mod judging;
 mod lists;
+mod order;
 mod score;
+mod weights;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -16,10 +19,16 @@ use alloc::{
 
 use core::time::Duration;
 
+use index::Index;
+pub(crate) use index::IndexKind;
+pub(crate) use order::Order;
+use order::Turns;
 pub(crate) use score::{Merit, Reading, Score};
+pub(crate) use weights::{Drawn, Urn, Weights};
 
 use crate::{
     breaker::Breaker,
+    budget::Budget,
     cell::Cell,
     key::Tier,
     model::ModelId,
@@ -45,14 +54,10 @@ pub(crate) struct Spot {
 
 const _: () = assert!(size_of::<Spot>() == 20, "choosing is as fast as this is small");
 
-/// Where a project stands in the order that `sticky` follows: class, number of its first usable key, project.
-pub(crate) type Rank = (Class, u32, u32);
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Ready {
         class: Class,
-        number: u32,
         spot: u32,
         /// When another key of the project may come to stand before: `Timestamp::MAX` for never.
         review_at: Timestamp,
@@ -96,6 +101,7 @@ pub(crate) struct Table {
     usages: Vec<Usage>,
     pub(crate) hidden: Rest,
     pub(crate) breaker: Breaker,
+    pub(crate) budget: Budget,
     pub(crate) empty_answers: u64,
     /// The provider is known to have this model: it answered, or it counted a quota.
     pub(crate) in_use: bool,
@@ -104,17 +110,18 @@ pub(crate) struct Table {
     /// Leases that are not reported.
     pub(crate) leases: u32,
     pub(crate) kept: Option<KeptCounts>,
+    named_in_limits: bool,
     configured_free: Limits,
     configured_paid: Limits,
     places: Vec<Place>,
     ready: BTreeMap<Class, Vec<Spot>>,
-    /// Kept only for a strategy that follows an order.
-    order: Option<BTreeSet<Rank>>,
+    index: Index,
+    turns: Turns,
     due: BTreeSet<(Timestamp, u32)>,
 }
 
 impl Table {
-    pub(crate) fn new(id: ModelId, name: String, ordered: bool) -> Self {
+    pub(crate) fn new(id: ModelId, name: String, index: IndexKind) -> Self {
         Self {
             id,
             name,
@@ -122,18 +129,26 @@ impl Table {
             usages: Vec::new(),
             hidden: Rest::default(),
             breaker: Breaker::default(),
+            budget: Budget::new(),
             empty_answers: 0,
             in_use: false,
             answered: false,
             leases: 0,
             kept: None,
+            named_in_limits: false,
             configured_free: Limits::default(),
             configured_paid: Limits::default(),
             places: Vec::new(),
             ready: BTreeMap::new(),
-            order: ordered.then(BTreeSet::new),
+            index: Index::new(index),
+            turns: Turns::default(),
             due: BTreeSet::new(),
         }
+    }
+
+    /// What holds for a cell: limits that answers named before those that a person configured.
+    pub(crate) fn limits(&self, usage: &Usage, tier: Tier, now: Timestamp) -> Limits {
+        usage.learned(now).or(self.configured(tier))
     }
 
     pub(crate) const fn configured(&self, tier: Tier) -> Limits {
@@ -143,8 +158,10 @@ impl Table {
         }
     }
 
-    pub(crate) fn configure(&mut self, tier: Tier, limits: Limits) {
+    /// `by_name`: a person named this very model, so it exists.
+    pub(crate) fn configure(&mut self, tier: Tier, limits: Limits, by_name: bool) {
         self.forget_scores();
+        self.named_in_limits |= by_name;
         match tier {
             Tier::Free => self.configured_free = limits,
             Tier::Paid => self.configured_paid = limits,
@@ -153,16 +170,11 @@ impl Table {
 
     /// Nothing would be lost but a few rests. Limits are a person's word that the model exists.
     pub(crate) fn may_be_forgotten(&self) -> bool {
-        let limited = [self.configured_free, self.configured_paid] != [Limits::default(); 2];
-        !self.answered && self.leases == 0 && !limited
+        !self.answered && self.leases == 0 && !self.named_in_limits
     }
 
     pub(crate) const fn ready(&self) -> &BTreeMap<Class, Vec<Spot>> {
         &self.ready
-    }
-
-    pub(crate) const fn order(&self) -> Option<&BTreeSet<Rank>> {
-        self.order.as_ref()
     }
 
     pub(crate) const fn due(&self) -> &BTreeSet<(Timestamp, u32)> {

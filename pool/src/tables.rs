@@ -9,7 +9,7 @@ use alloc::{
 
 use crate::{
     model::{ModelId, TooManyModels},
-    table::Table,
+    table::{IndexKind, Table},
 };
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Tables {
     }
 
     /// Adds a model whose name is new.
-    pub(crate) fn add(&mut self, name: &str, ordered: bool, models_max: usize) -> Result<&mut Table, TooManyModels> {
+    pub(crate) fn add(&mut self, name: &str, index: IndexKind, models_max: usize) -> Result<&mut Table, TooManyModels> {
         let refused = TooManyModels { models_max };
         let place = if self.places.len() < models_max {
             self.places.len()
@@ -63,7 +63,7 @@ impl Tables {
             born: self.born,
         };
         self.born = self.born.wrapping_add(1);
-        let table = Table::new(id, name.to_string(), ordered);
+        let table = Table::new(id, name.to_string(), index);
         if let Some(old) = self.places.get_mut(place) {
             self.names.remove(&old.name);
             *old = table;

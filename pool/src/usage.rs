@@ -1,8 +1,17 @@
 //! What a project used of a model's quota, what is under way, and what is left.
 
+mod window;
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use window::Window;
+
 use crate::{
     outcome::{Limit, LimitUnit, Outcome},
+    policy::Policy,
     quota::{Limits, Used},
+    record::StoredMinute,
     rest::Serial,
     time::Timestamp,
 };
@@ -12,67 +21,89 @@ const MINUTE_MS: u64 = 60_000;
 pub(crate) const WHOLE_PPM: u32 = 1_000_000;
 const WHOLE_PERMILLE: u16 = 1_000;
 
-/// Limits named in answers; zero where none was.
-#[derive(Clone, Copy, Debug, Default)]
+/// A limit is believed for so long after an answer named it: a person may buy a higher one.
+const LEARNED_FOR: Duration = Duration::from_hours(24);
+
+/// Limits named in answers.
+#[derive(Clone, Copy, Debug)]
 struct Learned {
-    requests_per_minute: u64,
-    tokens_per_minute: u64,
-    requests_per_day: u64,
-    tokens_per_day: u64,
+    limits: Limits,
+    named_at: Timestamp,
+}
+
+/// A reservation that ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reserved {
+    pub(crate) call: Serial,
+    pub(crate) tokens: u64,
+    /// The provider had accepted the call: [`Usage::accept`] was told.
+    pub(crate) accepted: bool,
+    pub(crate) is_test: bool,
 }
 
 /// The counters of one cell. Only charged calls count; what is under way is reserved beside them.
 ///
 /// With 100,000 projects the time goes into memory, not into arithmetic: what choosing reads lies in the first cache
 /// line, and what only reports need in the second.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Usage {
-    tokens_now: u64,
-    tokens_before: u64,
+    /// In the window.
+    tokens_minute: u64,
+    /// Of calls that are not accepted yet.
     tokens_reserved: u64,
+    /// Until then the counts of the window hold.
+    leaves_at: Timestamp,
     /// End of the counted day: counts of another day are void.
     day_end: Timestamp,
-    requests_now: u32,
-    requests_before: u32,
+    /// In the window.
+    requests_minute: u32,
     requests_today: u32,
     pub(crate) in_flight: u32,
-    /// Number of the running minute since the Unix epoch.
-    minute: u32,
+    /// Calls under way that are not accepted yet.
+    unaccepted: u32,
     pub(crate) project: u32,
+    /// The most calls that the provider accepted in one minute.
+    proven: u32,
+    /// A call under way tests whether there is a limit: no other may start before this second since the Unix epoch. Zero
+    /// while there is none.
+    tested_until: u32,
     pub(crate) success_permille: u16,
-    /// Some limit was named in an answer: there is something to read in the second line.
-    has_learned: bool,
+    /// There are limits: a call may lack room.
+    pub(crate) limited: bool,
 
+    window: Window,
     tokens_today: u64,
-    learned: Learned,
     /// The epoch while there was none.
     last_success: Timestamp,
     /// Calls up to this one belong to an earlier owner of the place.
     born: Serial,
+    learned: Option<Box<Learned>>,
 }
 
 const _: () = assert!(size_of::<Usage>() == 128, "two cache lines");
 
 impl Usage {
-    pub(crate) fn new(project: u32, born: Serial) -> Self {
+    pub(crate) const fn new(project: u32, born: Serial) -> Self {
         Self {
-            tokens_now: 0,
-            tokens_before: 0,
+            tokens_minute: 0,
             tokens_reserved: 0,
+            leaves_at: Timestamp::MAX,
             day_end: Timestamp::EPOCH,
-            requests_now: 0,
-            requests_before: 0,
+            requests_minute: 0,
             requests_today: 0,
             in_flight: 0,
-            minute: 0,
+            unaccepted: 0,
             project,
+            proven: 0,
+            tested_until: 0,
             success_permille: WHOLE_PERMILLE,
-            has_learned: false,
+            limited: false,
+            window: Window::new(),
             tokens_today: 0,
-            learned: Learned::default(),
             last_success: Timestamp::EPOCH,
             born,
+            learned: None,
         }
     }
 
@@ -81,17 +112,52 @@ impl Usage {
         self.project == project && self.born < call
     }
 
-    pub(crate) const fn reserve(&mut self, tokens: u64) {
+    /// Begins a reservation. True when the call tests whether there is a limit that nobody told yet.
+    pub(crate) fn reserve(&mut self, tokens: u64, limits: &Limits, policy: &Policy, now: Timestamp) -> bool {
+        self.roll(now);
+        let before = self.requests_minute.saturating_add(self.unaccepted);
         self.in_flight = self.in_flight.saturating_add(1);
+        self.unaccepted = self.unaccepted.saturating_add(1);
         self.tokens_reserved = self.tokens_reserved.saturating_add(tokens);
+        let is_unproven = before >= self.proven && limits.requests_per_minute.is_none();
+        let is_test = is_unproven && policy.usual_limits.contains(&before);
+        if is_test {
+            self.tested_until = second_of(now.plus(policy.limit_test_max));
+        }
+        is_test
+    }
+
+    /// The provider accepted the call: from now on it lies in the window, with the reserved tokens until it is settled.
+    pub(crate) fn accept(&mut self, reserved: &Reserved, now: Timestamp) {
+        self.end_waiting(reserved);
+        self.charge_minute(reserved.call, reserved.tokens, now);
     }
 
     /// Ends a reservation: what was charged counts, the rest is refunded.
-    pub(crate) fn settle(&mut self, outcome: &Outcome, reserved: u64, now: Timestamp, day_end: Timestamp) {
+    pub(crate) fn settle(&mut self, outcome: &Outcome, reserved: &Reserved, now: Timestamp, day_end: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.tokens_reserved = self.tokens_reserved.saturating_sub(reserved);
-        if let Some(tokens) = outcome.charged(reserved) {
-            self.charge(tokens, now, day_end);
+        if !reserved.accepted {
+            self.end_waiting(reserved);
+        }
+        match outcome.charged(reserved.tokens) {
+            Some(tokens) => {
+                if reserved.accepted {
+                    self.correct_minute(reserved.call, tokens);
+                } else {
+                    self.charge_minute(reserved.call, tokens, now);
+                }
+                self.begin_day(day_end);
+                self.requests_today = self.requests_today.saturating_add(1);
+                self.tokens_today = self.tokens_today.saturating_add(tokens);
+            }
+            // Refused after all.
+            None if reserved.accepted && outcome.is_failure() => {
+                let tokens = self.window.withdraw(reserved.call);
+                self.tokens_minute = self.tokens_minute.saturating_sub(tokens);
+                self.recount(now);
+            }
+            // Who leaves after the provider accepted has used the minute, if not the day.
+            None => {}
         }
         if outcome.is_answer() {
             self.success_permille += (WHOLE_PERMILLE - self.success_permille).div_ceil(8);
@@ -99,13 +165,55 @@ impl Usage {
         }
     }
 
-    fn charge(&mut self, tokens: u64, now: Timestamp, day_end: Timestamp) {
-        self.roll(minute_of(now));
-        self.requests_now = self.requests_now.saturating_add(1);
-        self.tokens_now = self.tokens_now.saturating_add(tokens);
-        self.begin_day(day_end);
-        self.requests_today = self.requests_today.saturating_add(1);
-        self.tokens_today = self.tokens_today.saturating_add(tokens);
+    const fn end_waiting(&mut self, reserved: &Reserved) {
+        self.unaccepted = self.unaccepted.saturating_sub(1);
+        self.tokens_reserved = self.tokens_reserved.saturating_sub(reserved.tokens);
+        if reserved.is_test {
+            self.tested_until = 0;
+        }
+    }
+
+    fn charge_minute(&mut self, call: Serial, tokens: u64, now: Timestamp) {
+        self.roll(now);
+        let made_room = self.window.push(now, call, tokens);
+        self.requests_minute = self.window.len();
+        self.tokens_minute = self.tokens_minute.saturating_sub(made_room).saturating_add(tokens);
+        self.leaves_at = self.window.oldest_leaves();
+        self.proven = self.proven.max(self.requests_minute);
+    }
+
+    fn correct_minute(&mut self, call: Serial, tokens: u64) {
+        if let Some(before) = self.window.correct(call, tokens) {
+            self.tokens_minute = self.tokens_minute.saturating_sub(before).saturating_add(tokens);
+        }
+    }
+
+    /// Forgets what left the window.
+    fn roll(&mut self, now: Timestamp) {
+        let ahead = self.leaves_at.as_millis() > now.as_millis().saturating_add(2 * MINUTE_MS);
+        if now >= self.leaves_at || (ahead && self.requests_minute > 0) {
+            self.recount(now);
+        }
+    }
+
+    fn recount(&mut self, now: Timestamp) {
+        let forgotten = self.window.roll(now);
+        self.requests_minute = self.window.len();
+        self.tokens_minute = self.tokens_minute.saturating_sub(forgotten);
+        self.leaves_at = self.window.oldest_leaves();
+    }
+
+    /// Calls and tokens in the window.
+    fn minute(&self, now: Timestamp) -> (u32, u64) {
+        if now < self.leaves_at {
+            (self.requests_minute, self.tokens_minute)
+        } else {
+            let (calls, tokens) = self.window.over(now);
+            (
+                self.requests_minute.saturating_sub(calls),
+                self.tokens_minute.saturating_sub(tokens),
+            )
+        }
     }
 
     fn begin_day(&mut self, day_end: Timestamp) {
@@ -114,36 +222,77 @@ impl Usage {
         }
     }
 
-    /// A clock that steps back a little keeps counting in the minute it came from; after a long way back it starts
-    /// afresh, for that minute may be years away.
-    const fn roll(&mut self, minute: u32) {
-        if minute <= self.minute && self.minute - minute <= 2 {
-            return;
-        }
-        let next = minute == self.minute.saturating_add(1);
-        self.requests_before = if next { self.requests_now } else { 0 };
-        self.tokens_before = if next { self.tokens_now } else { 0 };
-        (self.requests_now, self.tokens_now, self.minute) = (0, 0, minute);
-    }
-
     pub(crate) fn used(&self, now: Timestamp, day_end: Timestamp) -> Used {
-        let mut rolled = *self;
-        rolled.roll(minute_of(now));
-        // What is left of the minute before within the last 60 seconds.
-        let left_ms = MINUTE_MS - now.as_millis() % MINUTE_MS;
-        let part = |count: u64| count.saturating_mul(left_ms) / MINUTE_MS;
+        let (requests, tokens) = self.minute(now);
         let today = self.day_end == day_end;
         Used {
-            requests_minute: u64::from(rolled.requests_now)
-                .saturating_add(part(u64::from(rolled.requests_before)))
-                .saturating_add(u64::from(self.in_flight)),
-            tokens_minute: rolled
-                .tokens_now
-                .saturating_add(part(rolled.tokens_before))
-                .saturating_add(self.tokens_reserved),
+            requests_minute: u64::from(requests).saturating_add(u64::from(self.unaccepted)),
+            tokens_minute: tokens.saturating_add(self.tokens_reserved),
             requests_today: if today { u64::from(self.requests_today) } else { 0 },
             tokens_today: if today { self.tokens_today } else { 0 },
         }
+    }
+
+    /// Until then a call under way tests whether there is a limit.
+    pub(crate) fn tested_until(&self) -> Timestamp {
+        Timestamp::from_millis(u64::from(self.tested_until) * 1_000)
+    }
+
+    /// When one more call has room: the epoch if now, [`Timestamp::MAX`] if a call under way must end first.
+    pub(crate) fn room_at(&self, limits: &Limits, now: Timestamp, day_end: Timestamp) -> Timestamp {
+        let tested_until = self.tested_until();
+        if tested_until > now {
+            return tested_until;
+        }
+        if *limits == Limits::default() {
+            return Timestamp::EPOCH;
+        }
+        let used = self.used(now, day_end);
+        let pending = u64::from(self.unaccepted);
+        let at_once = over(u64::from(self.in_flight), limits.calls_at_once).map(|_| Timestamp::MAX);
+        let minute = over(used.requests_minute, limits.requests_per_minute)
+            .map(|surplus| self.window.calls_leave(surplus, now).unwrap_or(Timestamp::MAX));
+        let tokens = over(used.tokens_minute, limits.tokens_per_minute)
+            .map(|surplus| self.window.tokens_leave(surplus, now).unwrap_or(Timestamp::MAX));
+        let day = over(used.requests_today.saturating_add(pending), limits.requests_per_day)
+            .map(|surplus| if surplus > pending { day_end } else { Timestamp::MAX });
+        let day_tokens = over(
+            used.tokens_today.saturating_add(self.tokens_reserved),
+            limits.tokens_per_day,
+        )
+        .map(|surplus| {
+            if surplus > self.tokens_reserved {
+                day_end
+            } else {
+                Timestamp::MAX
+            }
+        });
+        let latest = [at_once, minute, tokens, day, day_tokens].into_iter().flatten().max();
+        latest.unwrap_or(Timestamp::EPOCH)
+    }
+
+    /// When a call of so many tokens has room, as [`room_at`](Self::room_at). A call that is larger than the limit itself is
+    /// let through when nothing else is counted: the provider decides.
+    pub(crate) fn fits_at(&self, tokens: u64, limits: &Limits, now: Timestamp, day_end: Timestamp) -> Timestamp {
+        let used = self.used(now, day_end);
+        let surplus = |used: u64, limit: Option<u64>| {
+            let wanted = used.saturating_add(tokens.max(1));
+            limit
+                .filter(|limit| used > 0 && wanted > *limit)
+                .map(|limit| (wanted - limit).min(used))
+        };
+        let minute = surplus(used.tokens_minute, limits.tokens_per_minute)
+            .map(|surplus| self.window.tokens_leave(surplus, now).unwrap_or(Timestamp::MAX));
+        let today = used.tokens_today.saturating_add(self.tokens_reserved);
+        let day = surplus(today, limits.tokens_per_day).map(|_| day_end);
+        minute.max(day).unwrap_or(Timestamp::EPOCH)
+    }
+
+    /// The day's limit is used up by what was charged.
+    pub(crate) fn is_day_spent(&self, limits: &Limits, day_end: Timestamp) -> bool {
+        self.day_end == day_end
+            && (over(u64::from(self.requests_today), limits.requests_per_day).is_some()
+                || over(self.tokens_today, limits.tokens_per_day).is_some())
     }
 
     /// The smallest part left over all known limits, in millionths.
@@ -156,10 +305,11 @@ impl Usage {
     }
 
     fn left_ppm(&self, limits: &Limits, used: &Used) -> (u32, u32) {
-        let requests_today = used.requests_today.saturating_add(u64::from(self.in_flight));
+        let requests_today = used.requests_today.saturating_add(u64::from(self.unaccepted));
         let tokens_today = used.tokens_today.saturating_add(self.tokens_reserved);
         let minute = left_ppm(used.requests_minute, limits.requests_per_minute)
-            .min(left_ppm(used.tokens_minute, limits.tokens_per_minute));
+            .min(left_ppm(used.tokens_minute, limits.tokens_per_minute))
+            .min(left_ppm(u64::from(self.in_flight), limits.calls_at_once));
         let day = left_ppm(requests_today, limits.requests_per_day).min(left_ppm(tokens_today, limits.tokens_per_day));
         (minute, day)
     }
@@ -176,7 +326,7 @@ impl Usage {
 
     /// Something was counted or learned, or is under way.
     pub(crate) const fn is_telling(&self) -> bool {
-        self.has_learned || self.requests_today > 0 || self.in_flight > 0
+        self.learned.is_some() || self.requests_today > 0 || self.in_flight > 0
     }
 
     /// Calls and tokens of the day that ends at [`day_end`](Self::day_end).
@@ -199,68 +349,97 @@ impl Usage {
         self.tokens_today = self.tokens_today.max(tokens);
     }
 
+    pub(crate) fn stored_minute(&self) -> Option<StoredMinute> {
+        self.window.newest().map(|last_at| StoredMinute {
+            requests: self.requests_minute,
+            tokens: self.tokens_minute,
+            last_at,
+        })
+    }
+
+    /// The minute before a restart, as if all its calls had been the last one: rather too late than too early. What was
+    /// counted since is kept.
+    pub(crate) fn resume_minute(&mut self, minute: StoredMinute, now: Timestamp) {
+        let is_over = minute.last_at > now || now.since(minute.last_at) >= Duration::from_millis(MINUTE_MS);
+        if is_over || self.window.newest().is_some() {
+            return;
+        }
+        for nth in 0..minute.requests {
+            // No call has this number.
+            self.charge_minute(0, if nth == 0 { minute.tokens } else { 0 }, minute.last_at);
+        }
+    }
+
     pub(crate) const fn lower_success(&mut self) {
         self.success_permille -= self.success_permille / 8;
     }
 
-    pub(crate) fn learned(&self) -> Limits {
-        if !self.has_learned {
-            return Limits::default();
-        }
-        let known = |limit: u64| (limit > 0).then_some(limit);
-        Limits {
-            requests_per_minute: known(self.learned.requests_per_minute),
-            tokens_per_minute: known(self.learned.tokens_per_minute),
-            requests_per_day: known(self.learned.requests_per_day),
-            tokens_per_day: known(self.learned.tokens_per_day),
-        }
+    /// Limits that answers named, while they are believed.
+    pub(crate) fn learned(&self, now: Timestamp) -> Limits {
+        let learned = self.learned.as_ref();
+        learned
+            .filter(|learned| now.since(learned.named_at) < LEARNED_FOR)
+            .map_or(Limits::default(), |learned| learned.limits)
+    }
+
+    /// Learned limits and when one was last named, believed or not.
+    pub(crate) fn learned_at(&self) -> (Limits, Timestamp) {
+        let learned = self.learned.as_ref();
+        learned.map_or((Limits::default(), Timestamp::EPOCH), |learned| {
+            (learned.limits, learned.named_at)
+        })
     }
 
     /// Limits from before a restart, or of a project merged into this one.
-    pub(crate) fn recall(&mut self, limits: Limits) {
-        let limits = self.learned().or(limits);
-        self.has_learned = limits != Limits::default();
-        self.learned = Learned {
-            requests_per_minute: limits.requests_per_minute.unwrap_or(0),
-            tokens_per_minute: limits.tokens_per_minute.unwrap_or(0),
-            requests_per_day: limits.requests_per_day.unwrap_or(0),
-            tokens_per_day: limits.tokens_per_day.unwrap_or(0),
-        };
+    pub(crate) fn recall(&mut self, limits: Limits, named_at: Timestamp) {
+        let (known, known_at) = self.learned_at();
+        let limits = known.or(limits);
+        if limits != Limits::default() {
+            self.limited = true;
+            self.learned = Some(Box::new(Learned {
+                limits,
+                named_at: known_at.max(named_at),
+            }));
+        }
     }
 
     /// True when the limit is news. A limit of zero is no quota at all, and another outcome.
-    pub(crate) const fn learn_minute(&mut self, limit: Option<Limit>) -> bool {
-        let news = match limit {
-            Some(Limit {
-                unit: LimitUnit::Requests,
-                value,
-            }) => learn(&mut self.learned.requests_per_minute, value),
-            Some(Limit {
-                unit: LimitUnit::Tokens,
-                value,
-            }) => learn(&mut self.learned.tokens_per_minute, value),
-            None => false,
-        };
-        self.has_learned |= news;
-        news
+    pub(crate) fn learn_minute(&mut self, limit: Option<Limit>, now: Timestamp) -> bool {
+        self.learn(limit, now, |limits, unit| match unit {
+            LimitUnit::Requests => &mut limits.requests_per_minute,
+            LimitUnit::Tokens => &mut limits.tokens_per_minute,
+        })
     }
 
     /// As [`learn_minute`](Self::learn_minute).
-    pub(crate) const fn learn_day(&mut self, limit: Option<Limit>) -> bool {
-        let news = match limit {
-            Some(Limit {
-                unit: LimitUnit::Requests,
-                value,
-            }) => learn(&mut self.learned.requests_per_day, value),
-            Some(Limit {
-                unit: LimitUnit::Tokens,
-                value,
-            }) => learn(&mut self.learned.tokens_per_day, value),
-            None => false,
-        };
-        self.has_learned |= news;
-        news
+    pub(crate) fn learn_day(&mut self, limit: Option<Limit>, now: Timestamp) -> bool {
+        self.learn(limit, now, |limits, unit| match unit {
+            LimitUnit::Requests => &mut limits.requests_per_day,
+            LimitUnit::Tokens => &mut limits.tokens_per_day,
+        })
     }
+
+    fn learn(
+        &mut self,
+        limit: Option<Limit>,
+        now: Timestamp,
+        place: impl FnOnce(&mut Limits, LimitUnit) -> &mut Option<u64>,
+    ) -> bool {
+        let Some(Limit { unit, value }) = limit.filter(|limit| limit.value > 0) else {
+            return false;
+        };
+        let mut limits = self.learned(now);
+        let known = place(&mut limits, unit);
+        let is_news = *known != Some(value);
+        *known = Some(value);
+        self.limited = true;
+        self.learned = Some(Box::new(Learned { limits, named_at: now }));
+        is_news
+    }
+}
+
+fn second_of(now: Timestamp) -> u32 {
+    u32::try_from(now.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)
 }
 
 /// Minutes since the Unix epoch; enough for 8,000 years.
@@ -268,12 +447,10 @@ pub(crate) fn minute_of(now: Timestamp) -> u32 {
     u32::try_from(now.as_millis() / MINUTE_MS).unwrap_or(u32::MAX)
 }
 
-const fn learn(known: &mut u64, value: u64) -> bool {
-    let news = value != 0 && value != *known;
-    if news {
-        *known = value;
-    }
-    news
+/// How many must leave before one more has room; `None` when it has.
+fn over(used: u64, limit: Option<u64>) -> Option<u64> {
+    let limit = limit?;
+    (used >= limit).then(|| used - limit + 1)
 }
 
 fn left_ppm(used: u64, limit: Option<u64>) -> u32 {

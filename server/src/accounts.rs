@@ -179,6 +179,11 @@ impl Accounts {
         self.signer.verify(access_token, now)
     }
 
+    /// Whether a token was made by the command line on this data, within the last minute.
+    pub fn is_operator(&self, token: &str, now: Timestamp) -> bool {
+        self.signer.is_operator(token, now)
+    }
+
     /// # Errors
     /// When the store fails.
     pub async fn user(&self, id: &str) -> Result<Option<User>, AppError> {

@@ -4,6 +4,9 @@
 //! It is driven by its reader: every `next` does the work up to the next event. Dropping it closes the call to the
 //! provider, gives the lease back and records that the caller left.
 
+mod cached;
+mod calling;
+mod choosing;
 mod finish;
 mod progress;
 mod refusal;
@@ -13,19 +16,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::error::AppError;
-use app::types::{AnalysisResult, AnalyzeRequest, Attempt, StreamEvent, TokenUsage};
+use app::types::{AnalysisResult, AnalyzeRequest, Attempt, StreamEvent};
 use futures::{Stream, StreamExt, stream};
-use pool::{Exhausted, Journey, LeaseFacts, ModelId, Next, Outcome, Timestamp};
+use pool::{Journey, LeaseFacts, ModelId, Timestamp};
 use tokio::time::Instant;
 
+use crate::cache::{Cache, Cached, Follow, Lead};
 use crate::clock::Clock;
+use crate::grouping::Grouping;
 use crate::keyring::Keyring;
-use crate::provider::{Answer, Call, Chunk, Content, Failure, Mode, Provider};
+use crate::performance::Performance;
+use crate::provider::{Answer, Content, Failure, Mode, Provider};
 use crate::shared_pool::{LeaseGuard, SharedPool};
 use crate::store::Store;
 use crate::usage::Recorder;
-
-pub use words::warning;
+use crate::waiting::{Ticket, WaitingRoom};
 
 /// Written in a few seconds by any model.
 const SHORT_ANSWER_TOKENS: u32 = 1024;
@@ -37,9 +42,15 @@ pub struct Deps {
     pub provider: Arc<dyn Provider>,
     pub store: Arc<dyn Store>,
     pub recorder: Recorder,
+    pub waiting: WaitingRoom,
+    pub cache: Arc<Cache>,
+    pub performance: Arc<Performance>,
+    pub grouping: Grouping,
     pub clock: Clock,
     pub text_model: String,
     pub vision_model: String,
+    /// Asked in this order when the wanted model cannot answer.
+    pub fallback_models: Vec<String>,
     /// Everything together, whatever is retried.
     pub deadline: Duration,
 }
@@ -47,11 +58,18 @@ pub struct Deps {
 /// Who asks, for the records.
 #[derive(Debug, Clone)]
 pub struct Caller {
+    /// Empty: nobody's, and no history keeps it.
     pub user_id: String,
     pub request_id: String,
-    /// `web` or `api`.
+    /// `web`, `api` or `doctor`.
     pub surface: &'static str,
     pub user_agent: Option<String>,
+}
+
+impl Caller {
+    fn is_nobody(&self) -> bool {
+        self.user_id.is_empty()
+    }
 }
 
 /// The events of one analysis, ending with `Done` or `Error`.
@@ -104,7 +122,12 @@ struct Analysis {
     content: Arc<Content>,
     mode: Mode,
     id: String,
+    /// The one asked for.
+    wanted: String,
+    /// The one that is asked now, or answered.
     model: String,
+    /// Models not asked yet.
+    fallbacks: Vec<String>,
     started: Instant,
     started_at: Timestamp,
     deadline: Instant,
@@ -116,6 +139,8 @@ struct Analysis {
     last_failure: Option<Failure>,
     /// The pool's state changed in a way that a crash must not forget.
     must_settle: bool,
+    /// Identical requests wait for this one's answer.
+    lead: Option<Lead>,
     /// The call under way, kept apart so that it is known when the analysis is dropped in the middle of it.
     calling: Option<(LeaseFacts, Instant)>,
     ended: bool,
@@ -124,13 +149,21 @@ struct Analysis {
 
 /// Where it stands. A state that has a call holds its lease, so leaving it in any way reports it.
 enum State {
+    /// The answer may be there already.
+    Looking,
+    /// An identical request is asking.
+    Following(Follow),
     Choosing {
         after: Duration,
     },
+    /// In the line.
+    Waiting(Ticket),
     Calling(Running),
     Reading(Running, Answer),
     /// The first text came with the news that text is coming.
     Holding(Running, Answer, String),
+    /// The answer was there; its text is sent on.
+    Serving(Arc<Cached>),
     Finished,
 }
 
@@ -164,8 +197,12 @@ impl Analysis {
             max_output_tokens: request.max_output_tokens,
         };
         let started = Instant::now();
+        let wanted = request.model.clone().unwrap_or_else(|| default_model.clone());
+        let fallbacks = deps.fallback_models.iter().filter(|model| **model != wanted);
         Self {
-            model: request.model.clone().unwrap_or_else(|| default_model.clone()),
+            fallbacks: fallbacks.cloned().collect(),
+            model: wanted.clone(),
+            wanted,
             content: Arc::new(content),
             mode,
             id: uuid::Uuid::now_v7().to_string(),
@@ -178,9 +215,10 @@ impl Analysis {
             first_text_ms: None,
             last_failure: None,
             must_settle: false,
+            lead: None,
             calling: None,
             ended: false,
-            state: State::Choosing { after: Duration::ZERO },
+            state: State::Looking,
             deps,
             caller,
             request,
@@ -192,7 +230,11 @@ impl Analysis {
         loop {
             // Each step leaves the state it goes on with. A drop in the middle of one drops its lease, which reports itself.
             let event = match std::mem::replace(&mut self.state, State::Finished) {
+                State::Looking => self.look().await,
+                State::Following(follow) => self.follow(follow).await,
+                State::Serving(answer) => Some(self.serve(answer).await),
                 State::Choosing { after } => self.choose(after).await,
+                State::Waiting(ticket) => self.wait(ticket).await,
                 State::Calling(running) => self.call(running).await,
                 State::Reading(running, answer) => self.read(running, answer).await,
                 State::Holding(running, answer, text) => {
@@ -206,140 +248,6 @@ impl Analysis {
                 return event;
             }
         }
-    }
-
-    async fn choose(&mut self, after: Duration) -> Option<StreamEvent> {
-        // The same key again waits; another key does not.
-        if !after.is_zero() {
-            tokio::time::sleep_until((Instant::now() + after).min(self.deadline)).await;
-        }
-        let Ok(model) = self.deps.pool.model(&self.model) else {
-            return Some(self.fail(refusal::too_many_models()).await);
-        };
-        match self
-            .deps
-            .pool
-            .acquire(model, self.estimated_tokens(), &self.journey, rand::random())
-        {
-            Ok(lease) => {
-                let progress = self.asking(&lease);
-                let started = Instant::now();
-                self.calling = Some((lease.facts(), started));
-                self.state = State::Calling(Running {
-                    lease,
-                    model,
-                    started,
-                    first_text_ms: None,
-                });
-                Some(StreamEvent::Status(progress))
-            }
-            Err(mut exhausted) => {
-                // Of a journey that has tried everything the pool cannot say when; of a new request it can.
-                exhausted.retry_at = exhausted.retry_at.or_else(|| self.deps.pool.retry_at(model));
-                if let Some(wait) = self.worth_waiting(&exhausted) {
-                    self.journey.waited();
-                    self.state = State::Choosing { after: wait };
-                    return Some(StreamEvent::Status(self.queued(wait)));
-                }
-                let error = refusal::exhausted(&exhausted, self.last_failure.as_ref(), self.deps.clock.now());
-                Some(self.fail(error).await)
-            }
-        }
-    }
-
-    async fn call(&mut self, running: Running) -> Option<StreamEvent> {
-        let Some(secret) = self.deps.keyring.secret(running.lease.facts().key) else {
-            // The key was removed a moment ago: to the pool it is a call that never was.
-            return self.judge(running, Failure::not_called()).await;
-        };
-        let call = Call {
-            secret,
-            model: self.model.clone(),
-            content: Arc::clone(&self.content),
-            mode: self.mode,
-        };
-        let called = tokio::time::timeout_at(self.deadline, self.deps.provider.generate(call)).await;
-        match called.unwrap_or_else(|_| Err(Failure::out_of_time(false))) {
-            Ok(answer) => {
-                self.state = State::Reading(running, answer);
-                None
-            }
-            Err(failure) => self.judge(running, failure).await,
-        }
-    }
-
-    async fn read(&mut self, mut running: Running, mut answer: Answer) -> Option<StreamEvent> {
-        let chunk = tokio::time::timeout_at(self.deadline, answer.next()).await;
-        let sent_on = !self.text.is_empty();
-        match chunk {
-            Ok(Some(Ok(Chunk::Text(text)))) => {
-                let first = self.text.is_empty();
-                if first {
-                    running.first_text_ms = Some(running.ms());
-                    self.first_text_ms = Some(millis(self.started.elapsed()));
-                    let progress = self.writing(&running.lease);
-                    self.state = State::Holding(running, answer, text);
-                    return Some(StreamEvent::Status(progress));
-                }
-                self.text.push_str(&text);
-                self.state = State::Reading(running, answer);
-                Some(StreamEvent::Delta { text })
-            }
-            Ok(Some(Ok(Chunk::Finished { finish_reason, usage }))) => {
-                Some(self.succeed(running, finish_reason, usage).await)
-            }
-            Ok(Some(Err(failure))) => self.judge(running, failure).await,
-            Ok(None) => self.judge(running, Failure::ended_early(sent_on)).await,
-            Err(_) => self.judge(running, Failure::out_of_time(sent_on)).await,
-        }
-    }
-
-    /// Reports a failed call, then asks another key or ends.
-    async fn judge(&mut self, running: Running, failure: Failure) -> Option<StreamEvent> {
-        let facts = running.lease.facts();
-        let sent_on = !self.text.is_empty();
-        let (ms, first_text_ms, model) = (running.ms(), running.first_text_ms, running.model);
-        self.must_settle |= running.lease.report(&failure.outcome);
-        self.record_attempt(facts, &failure.outcome, TokenUsage::default(), ms, first_text_ms);
-        finish::log_failure(&self.caller.request_id, facts.number, &failure);
-        let next = self.journey.after(&facts, &failure.outcome, sent_on, rand::random());
-        let spent = self.retries_spent() || Instant::now() >= self.deadline;
-        match next {
-            Next::Again { after, .. } if !spent => {
-                self.last_failure = Some(failure);
-                self.state = State::Choosing { after };
-                None
-            }
-            Next::Again { .. } | Next::FallbackModel | Next::Stop => {
-                let pool = &self.deps.pool;
-                let (verdict, retry_at) = (pool.verdict(model), pool.retry_at(model));
-                let error = refusal::failed(&failure, &verdict, retry_at, self.deps.clock.now(), sent_on);
-                self.last_failure = Some(failure);
-                Some(self.fail(error).await)
-            }
-        }
-    }
-
-    /// The only key met its minute limit: when that ends within the deadline, the same key serves after it.
-    fn worth_waiting(&self, exhausted: &Exhausted) -> Option<Duration> {
-        let minute = matches!(self.last_failure.as_ref()?.outcome, Outcome::MinuteQuota { .. });
-        if !minute || exhausted.counts.total != 1 || self.retries_spent() {
-            return None;
-        }
-        let wait = exhausted.retry_at?.since(self.deps.clock.now());
-        (Instant::now() + wait < self.deadline).then_some(wait)
-    }
-
-    fn retries_spent(&self) -> bool {
-        self.request
-            .max_retries
-            .is_some_and(|retries| self.attempts.len() > retries as usize)
-    }
-
-    /// Text at four characters a token, images at the provider's flat rate; settled from its own count afterwards.
-    fn estimated_tokens(&self) -> u64 {
-        let text = self.request.prompt.len() + self.request.system.as_ref().map_or(0, String::len);
-        text as u64 / 4 + 258 * self.request.images.len() as u64 + 1
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use app::backend::Backend;
 use app::error::AppError;
-use app::types::{Analysis, AnalysisPage, PoolKey, ServiceStatus, SetUp};
+use app::types::{Analysis, AnalysisPage, DoctorReport, PoolKey, ServiceStatus, SetUp};
 use async_trait::async_trait;
 
 use crate::accounts::Accounts;
 use crate::clock::Clock;
+use crate::doctor::Doctor;
 use crate::history::{self, History};
 use crate::keyring::Keyring;
 use crate::keys;
@@ -16,6 +17,7 @@ use crate::status::StatusReader;
 
 pub struct PageBackend {
     pub status: StatusReader,
+    pub doctor: Arc<Doctor>,
     pub keyring: Arc<Keyring>,
     pub history: History,
     pub accounts: Arc<Accounts>,
@@ -56,6 +58,10 @@ impl Backend for PageBackend {
 
     async fn set_up_link_is_good(&self, token: &str) -> Result<bool, AppError> {
         self.accounts.set_up_link_is_good(token, self.clock.now()).await
+    }
+
+    async fn doctor(&self) -> DoctorReport {
+        self.doctor.report_with_last_tests().await
     }
 
     fn registration_open(&self) -> bool {

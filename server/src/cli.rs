@@ -1,7 +1,11 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage (from clap), 78 wrong settings.
 
 mod accounts;
+mod doctor;
+mod input;
+mod keys;
 mod print;
+mod remote;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -22,7 +26,7 @@ const EXIT_CONFIG: u8 = 78;
 #[command(
     name = "keypool",
     version,
-    after_help = "Examples:\n  keypool                      serve on http://127.0.0.1:5000\n  keypool serve --demo         try it with simulated answers\n  keypool config check         show every setting and where it comes from"
+    after_help = "Examples:\n  keypool                      serve on http://127.0.0.1:5000\n  keypool serve --demo         try it with simulated answers\n  keypool keys list            show the pool's keys\n  keypool doctor               look at everything and say what to do\n  keypool config check         show every setting and where it comes from"
 )]
 pub(crate) struct Cli {
     /// Settings file; ./keypool.toml is read when it is there.
@@ -43,6 +47,14 @@ enum Command {
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look at everything and say what to do: settings, service, usage, keys, one test request.
+    #[command(
+        after_help = "Examples:\n  keypool doctor\n  keypool doctor --no-performance --json\n\nExit codes: 0 nothing failed, 1 something failed, 78 wrong settings"
+    )]
+    Doctor(doctor::Doctor),
+    /// Manage the pool's keys, through the server when one runs on this data.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Manage accounts. Stop the server first: the SQLite file has one user at a time.
     #[command(subcommand)]
     User(accounts::UserCommand),
@@ -95,6 +107,8 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
     let flags = match &cli.command {
         Some(Command::Serve(serve)) => serve.listen.flags(),
         Some(Command::Healthcheck(listen)) => listen.flags(),
+        Some(Command::Doctor(command)) => command.listen.flags(),
+        Some(Command::Keys(command)) => command.flags(),
         Some(Command::User(command)) => command.flags(),
         Some(Command::Config(_)) | None => BTreeMap::new(),
     };
@@ -102,6 +116,9 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
     let checked = config::check(&layers);
     if let Some(Command::Config(ConfigCommand::Check { json })) = &cli.command {
         return print::settings(&layers, checked.err(), *json);
+    }
+    if let Some(Command::Doctor(command)) = &cli.command {
+        return doctor::run(&layers, checked, command);
     }
     let config = match checked {
         Ok(config) => config,
@@ -118,9 +135,10 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
     }
     match &cli.command {
         Some(Command::Healthcheck(_)) => in_runtime(serve::healthcheck(config)),
+        Some(Command::Keys(command)) => in_runtime(keys::run(config, command)),
         Some(Command::User(command)) => in_runtime(accounts::run(config, command)),
         Some(Command::Serve(serve)) => in_runtime(serve::serve(config, serve.demo)),
-        Some(Command::Config(_)) | None => in_runtime(serve::serve(config, default.demo)),
+        Some(Command::Config(_) | Command::Doctor(_)) | None => in_runtime(serve::serve(config, default.demo)),
     }
 }
 

@@ -1,19 +1,22 @@
 //! The only clock, and the provider's midnight.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use pool::Timestamp;
+use tokio::sync::watch;
 
 /// The zone in which Gemini's day quotas begin: <https://ai.google.dev/gemini-api/docs/rate-limits>.
 pub const PROVIDER_ZONE: &str = "America/Los_Angeles";
 
+/// The system's clock may be stepped and the machine suspended: a long sleep looks at it again this often.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
 /// Reads the time: the system's, or in tests one that is moved by hand.
 #[derive(Clone, Debug, Default)]
-pub struct Clock(Option<Arc<AtomicU64>>);
+pub struct Clock(Option<Arc<watch::Sender<Timestamp>>>);
 
 impl Clock {
     pub fn system() -> Self {
@@ -22,13 +25,11 @@ impl Clock {
 
     /// Stands still until [`Clock::advance`] or [`Clock::set`].
     pub fn by_hand(start: Timestamp) -> Self {
-        Self(Some(Arc::new(AtomicU64::new(start.as_millis()))))
+        Self(Some(Arc::new(watch::Sender::new(start))))
     }
 
     pub fn now(&self) -> Timestamp {
-        self.0
-            .as_ref()
-            .map_or_else(system_now, |hand| Timestamp::from_millis(hand.load(Ordering::SeqCst)))
+        self.0.as_ref().map_or_else(system_now, |hand| *hand.borrow())
     }
 
     /// Moves a hand-moved clock; the system's clock is left alone.
@@ -38,8 +39,20 @@ impl Clock {
 
     pub fn set(&self, to: Timestamp) {
         if let Some(hand) = &self.0 {
-            hand.store(to.as_millis(), Ordering::SeqCst);
+            hand.send_replace(to);
         }
+    }
+
+    /// Returns once it is `at` or later, however the clock got there.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        let Some(hand) = &self.0 else {
+            while self.now() < at {
+                tokio::time::sleep(at.since(self.now()).min(LOOK_EVERY)).await;
+            }
+            return;
+        };
+        // The sender lives in this clock, so it cannot be gone.
+        let _ = hand.subscribe().wait_for(|now| *now >= at).await;
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Order: defaults < `keypool.toml` < environment < flags. All mistakes are found at once and none of them prints a value.
 
+mod amounts;
 mod check;
+mod effective;
 mod later;
 mod layers;
 mod log_filter;
@@ -11,10 +13,13 @@ mod settings;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use amounts::limits as parse_limits;
 pub use check::{Mistake, Mistakes, check};
+pub use effective::{Effective, effective, plain_value};
 pub use layers::{Layers, Source};
 pub use settings::{SETTINGS, Setting};
 
@@ -37,6 +42,16 @@ pub struct Config {
     pub first_admin: Option<FirstAdmin>,
     pub registration_open: bool,
     pub strategy: pool::Strategy,
+    /// What is known of the provider's limits, in the order written.
+    pub limits: Vec<ModelLimits>,
+    /// Towards the provider, per key; absent: as fast as asked.
+    pub pace: Option<pool::Pace>,
+    pub queue: QueueBounds,
+    pub cache: CacheBounds,
+    /// Asked in this order when the wanted model cannot answer.
+    pub fallback_models: Vec<String>,
+    pub webhook: Option<WebhookSettings>,
+    pub mail: Option<MailSettings>,
     /// Directives for `tracing_subscriber`'s `EnvFilter`, which takes them without an error.
     pub log_filter: String,
     pub log_format: LogFormat,
@@ -44,12 +59,54 @@ pub struct Config {
     pub production: bool,
     /// Settings that are known but not used by this version; said at start.
     pub unused: Vec<&'static str>,
+    /// Every setting with its source, for people; what the server does comes from the fields above.
+    pub effective: Vec<Effective>,
 }
 
 #[derive(Clone, Debug)]
 pub struct FirstAdmin {
     pub email: String,
     pub password: SecretString,
+}
+
+/// The provider's limits for keys of one tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelLimits {
+    /// Absent: any model that is not named.
+    pub model: Option<String>,
+    pub tier: pool::Tier,
+    pub limits: pool::Limits,
+}
+
+/// How many requests wait for a key, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueBounds {
+    pub waiting_max: usize,
+    pub wait_max: Duration,
+}
+
+/// Size and life of the response cache; either zero switches it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheBounds {
+    pub entries_max: u64,
+    pub ttl: Duration,
+}
+
+/// Where notifications are posted. The address is a secret too: most services put a token into it.
+#[derive(Clone, Debug)]
+pub struct WebhookSettings {
+    pub url: SecretString,
+    /// `whsec_` and base64, as Standard Webhooks has it.
+    pub secret: SecretString,
+}
+
+/// Who gets notifications by e-mail, and how they are sent.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// `smtp://` or `smtps://`, with a password perhaps.
+    pub smtp_url: SecretString,
+    pub from: String,
+    pub to: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,12 +6,16 @@ mod analyze;
 mod answer;
 mod auth;
 mod body;
+mod cache;
+mod doctor;
 mod extract;
 mod forms;
 mod guard;
 mod layers;
+mod notifications;
 mod operator;
 mod pages;
+mod settings;
 mod status;
 
 use std::sync::Arc;
@@ -21,7 +25,7 @@ use app::context::DemoAccount;
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, patch, post};
 use leptos::config::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
@@ -31,10 +35,15 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::accounts::Accounts;
 use crate::analysis::Deps;
+use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::doctor::Doctor;
 use crate::history::History;
 use crate::keys::Keys;
+use crate::notify::Notifier;
+use crate::performance::Performance;
 use crate::sessions::Sessions;
+use crate::settings::RuntimeSettings;
 use crate::status::StatusReader;
 use crate::store::Store;
 
@@ -49,6 +58,11 @@ pub struct Services {
     pub accounts: Arc<Accounts>,
     pub keys: Arc<Keys>,
     pub status: StatusReader,
+    pub cache: Arc<Cache>,
+    pub performance: Arc<Performance>,
+    pub doctor: Arc<Doctor>,
+    pub settings: RuntimeSettings,
+    pub notifier: Notifier,
     /// Asked whether it is ready, nothing else: handlers go through use cases.
     pub store: Arc<dyn Store>,
     pub history: History,
@@ -103,6 +117,38 @@ fn api_routes() -> Routes {
         (Admin, "/api/admin/keys/reset-quota", post(admin::reset_quota)),
         (Admin, "/api/admin/keys/switch", post(admin::switch)),
         (Admin, "/api/admin/keys/test-all", post(admin::test_all)),
+        (Admin, "/api/admin/keys/import", post(admin::import_keys)),
+        (Admin, "/api/admin/keys/siblings", get(admin::siblings)),
+        (
+            Admin,
+            "/api/admin/keys/siblings/{id}/confirm",
+            post(admin::confirm_siblings),
+        ),
+        (
+            Admin,
+            "/api/admin/keys/siblings/{id}/dismiss",
+            post(admin::dismiss_siblings),
+        ),
+        (
+            Admin,
+            "/api/admin/keys/{id}",
+            patch(admin::update_key).delete(admin::delete_key),
+        ),
+        (Admin, "/api/admin/keys/{id}/test", post(admin::test_key)),
+        (Admin, "/api/admin/keys/{id}/enable", post(admin::enable_key)),
+        (Admin, "/api/admin/keys/{id}/disable", post(admin::disable_key)),
+        (Admin, "/api/admin/keys/{id}/reset", post(admin::reset_key)),
+        (Admin, "/api/admin/cache", get(cache::stats).delete(cache::clear)),
+        (Admin, "/api/admin/performance", get(cache::performance)),
+        (Admin, "/api/admin/performance/reset", post(cache::reset_performance)),
+        (Admin, "/api/admin/notifications", get(notifications::list)),
+        (Admin, "/api/admin/notifications/test", post(notifications::test)),
+        (Admin, "/api/admin/doctor", get(doctor::report).post(doctor::test)),
+        (
+            Admin,
+            "/api/admin/settings",
+            get(settings::list).patch(settings::change),
+        ),
         (Anyone, "/api/status.json", get(status::public)),
         (Anyone, "/healthz", get(operator::healthz)),
         (Anyone, "/readyz", get(operator::readyz)),
@@ -118,11 +164,14 @@ fn form_routes() -> Routes {
         (Anyone, "/sign-out", post(forms::sign_out)),
         (Anyone, "/set-up", post(forms::set_up_admin)),
         (Admin, "/set-up/key", post(forms::set_up_key)),
+        (Admin, "/admin/doctor", post(doctor::test_form)),
+        (Admin, "/admin/doctor/siblings", post(doctor::sibling_form)),
         (Anyone, "/theme", post(forms::theme)),
         (User, "/", post(forms::analyze)),
         (User, "/history/{id}/delete", post(forms::delete_analysis)),
         (User, "/history/recent", get(analyses::recent_fragment)),
         (User, "/history/{id}/answer", get(analyses::answer_fragment)),
+        (User, "/history/answer", post(analyses::render_answer)),
     ]
 }
 

@@ -4,6 +4,7 @@
 
 pub mod cipher;
 mod facts;
+pub mod fields;
 mod provider_key;
 mod refusals;
 pub mod secrets_file;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use app::error::AppError;
+use app::error::{AppError, ErrorCode};
 use app::types::NewKey;
 use pool::{KeyId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use cipher::MasterKey;
 pub use facts::{KeyFacts, KeyFromEnvironment, KeyringError};
 pub use provider_key::{KeyRefused, ProviderKey};
-use refusals::{check_label, duplicate};
+pub(crate) use refusals::duplicate;
 
 use crate::store::{Digest, EnvironmentKey, KeyChange, NewStoredKey, Store, StoreError, StoredKey};
 
@@ -117,6 +118,26 @@ impl Keyring {
         all
     }
 
+    /// Tells two secrets apart without showing them.
+    pub fn fingerprint(&self, key: &ProviderKey) -> Digest {
+        self.master.fingerprint(key.expose())
+    }
+
+    /// The key with this secret, when it is one that can be used.
+    pub fn find(&self, key: &ProviderKey) -> Option<KeyFacts> {
+        let fingerprint = self.fingerprint(key);
+        let keys = self.read();
+        let mut facts = keys.values().map(|entry| &entry.facts);
+        facts.find(|facts| facts.fingerprint == fingerprint).cloned()
+    }
+
+    /// Whether the key is known to be of this project. Cheap: asked for every call that failed.
+    pub fn is_of_project(&self, id: KeyId, project: &str) -> bool {
+        self.read()
+            .get(&id)
+            .is_some_and(|entry| entry.facts.project.as_deref() == Some(project))
+    }
+
     pub fn len(&self) -> usize {
         self.read().len()
     }
@@ -130,7 +151,8 @@ impl Keyring {
     /// # Errors
     /// `BAD_REQUEST` on what cannot be a key, `CONFLICT` on one that is in the pool already, with the field at fault.
     pub async fn add(&self, new: NewKey, now: Timestamp) -> Result<StoredKey, AppError> {
-        let label = check_label(new.label.as_deref().unwrap_or_default())?;
+        let label = fields::check_label(new.label.as_deref().unwrap_or_default())?;
+        let wanted = fields::of_new(&new)?;
         let key = ProviderKey::parse(&new.key)?;
         if key.has_unusual_shape() {
             tracing::warn!("a key was added that does not look like one of Google's; it is kept as it is");
@@ -144,37 +166,67 @@ impl Keyring {
             .find(|stored| stored.fingerprint == fingerprint);
         let stored = match known {
             Some(stored) if self.facts(KeyId(stored.id)).is_some() => return Err(duplicate(stored.number)),
-            Some(stored) => self.keep(&stored, &key, label).await?,
-            None => self.insert_new(&key, label, fingerprint, now).await?,
+            Some(stored) => self.keep(&stored, &key, label, wanted).await?,
+            None => self.insert_new(&key, label, wanted, now).await?,
         };
         self.insert(&stored, key);
         Ok(stored)
     }
 
+    /// Changes what is said of a key. Its secret stays.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a key that is not known.
+    pub async fn change(&self, id: KeyId, change: KeyChange) -> Result<StoredKey, AppError> {
+        if self.facts(id).is_none() {
+            return Err(unknown_key());
+        }
+        let stored = self.store.update_key(id.0, change).await?;
+        if let Some(entry) = self.write().get_mut(&id) {
+            entry.facts = KeyFacts::new(&stored, entry.facts.mask.clone());
+        }
+        Ok(stored)
+    }
+
+    /// Forgets a key and its secret.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a key that is not known.
+    pub async fn remove(&self, id: KeyId) -> Result<(), AppError> {
+        if self.facts(id).is_none() {
+            return Err(unknown_key());
+        }
+        self.store.delete_key(id.0).await?;
+        self.write().remove(&id);
+        Ok(())
+    }
+
     /// A key that came from the environment once and is not set there now: it keeps its number.
-    async fn keep(&self, stored: &StoredKey, key: &ProviderKey, label: String) -> Result<StoredKey, AppError> {
-        let sealed = self.seal(stored.id, key)?;
-        let label = (!label.is_empty()).then_some(label);
-        Ok(self
-            .store
-            .update_key(
-                stored.id,
-                KeyChange {
-                    label,
-                    sealed: Some(sealed),
-                    ..KeyChange::default()
-                },
-            )
-            .await?)
+    async fn keep(
+        &self,
+        stored: &StoredKey,
+        key: &ProviderKey,
+        label: String,
+        wanted: KeyChange,
+    ) -> Result<StoredKey, AppError> {
+        let change = KeyChange {
+            label: (!label.is_empty()).then_some(label),
+            sealed: Some(self.seal(stored.id, key)?),
+            // Whoever adds it wants it to serve, even if it was switched off when it was last there.
+            enabled: Some(true),
+            ..wanted
+        };
+        Ok(self.store.update_key(stored.id, change).await?)
     }
 
     async fn insert_new(
         &self,
         key: &ProviderKey,
         label: String,
-        fingerprint: Digest,
+        wanted: KeyChange,
         now: Timestamp,
     ) -> Result<StoredKey, AppError> {
+        let fingerprint = self.master.fingerprint(key.expose());
         let id = self.store.next_key_id().await?;
         let sealed = self.seal(id, key)?;
         let new = NewStoredKey {
@@ -182,6 +234,7 @@ impl Keyring {
             label,
             fingerprint,
             sealed,
+            wanted,
             created_at: now,
         };
         match self.store.insert_key(new).await {
@@ -216,21 +269,9 @@ impl Keyring {
     }
 
     fn insert(&self, stored: &StoredKey, key: ProviderKey) {
-        let facts = KeyFacts {
-            id: KeyId(stored.id),
-            number: stored.number,
-            label: stored.label.clone(),
-            mask: key.mask(),
-            origin: stored.origin,
-            fingerprint: stored.fingerprint,
-        };
-        self.write().insert(
-            facts.id,
-            Entry {
-                facts,
-                secret: key.into_secret(),
-            },
-        );
+        let facts = KeyFacts::new(stored, key.mask());
+        let secret = key.into_secret();
+        self.write().insert(facts.id, Entry { facts, secret });
     }
 
     // A panic elsewhere leaves the map whole: every change of it is one insert or remove.
@@ -241,6 +282,10 @@ impl Keyring {
     fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<KeyId, Entry>> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unknown_key() -> AppError {
+    AppError::new(ErrorCode::NotFound, "There is no such key.")
 }
 
 fn record_name(id: u64) -> String {

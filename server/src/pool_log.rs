@@ -8,9 +8,11 @@ use pool::{Changes, Notice, Record, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
-use crate::clock::{next_provider_midnight, provider_day_start, rfc3339};
+use crate::announcer::Announcer;
+use crate::clock::{next_provider_midnight, provider_day_start};
+use crate::grouping::Grouping;
 use crate::shared_pool::{LogEntry, SharedPool};
 use crate::store::{Store, StoreError, StoredKey};
 
@@ -25,6 +27,7 @@ pub async fn run(
     pool: SharedPool,
     mut entries: mpsc::UnboundedReceiver<LogEntry>,
     store: Arc<dyn Store>,
+    (announcer, grouping): (Announcer, Grouping),
     stop: CancellationToken,
 ) {
     let mut checkpoint = tokio::time::interval(CHECKPOINT_EVERY);
@@ -36,7 +39,7 @@ pub async fn run(
     loop {
         tokio::select! {
             biased;
-            Some(entry) = entries.recv() => behind |= !take(entry, &mut entries, store.as_ref()).await,
+            Some(entry) = entries.recv() => behind |= !take(entry, &mut entries, store.as_ref(), (&announcer, &grouping)).await,
             _ = checkpoint.tick() => if behind || seen.has_changed().unwrap_or(false) {
                 seen.mark_unchanged();
                 behind = !save(pool.records(), store.as_ref()).await;
@@ -46,13 +49,18 @@ pub async fn run(
     }
     entries.close();
     while let Some(entry) = entries.recv().await {
-        take(entry, &mut entries, store.as_ref()).await;
+        take(entry, &mut entries, store.as_ref(), (&announcer, &grouping)).await;
     }
     save(pool.records(), store.as_ref()).await;
 }
 
 /// Stores an entry together with everything that already waits behind it. False when the store refused.
-async fn take(first: LogEntry, entries: &mut mpsc::UnboundedReceiver<LogEntry>, store: &dyn Store) -> bool {
+async fn take(
+    first: LogEntry,
+    entries: &mut mpsc::UnboundedReceiver<LogEntry>,
+    store: &dyn Store,
+    (announcer, grouping): (&Announcer, &Grouping),
+) -> bool {
     let mut records = Vec::new();
     let mut waiting = Vec::new();
     let mut next = Some(first);
@@ -60,7 +68,12 @@ async fn take(first: LogEntry, entries: &mut mpsc::UnboundedReceiver<LogEntry>, 
         match entry {
             LogEntry::Changed(Changes { records: more, notices }) => {
                 records.extend(more);
-                notices.into_iter().for_each(announce);
+                for notice in notices {
+                    if let Notice::SuspectedSiblings { first, second, model } = notice {
+                        grouping.suspect(first, second, model);
+                    }
+                    announcer.notice(notice);
+                }
             }
             LogEntry::Settle(done) => waiting.push(done),
         }
@@ -124,28 +137,4 @@ pub async fn load(store: &dyn Store, keys: &[StoredKey], now: Timestamp) -> Resu
     let events = store.usage_counts(provider_day_start(now)).await?;
     counts::resume(&mut records, &events, keys, next_provider_midnight(now));
     Ok(records)
-}
-
-fn announce(notice: Notice) {
-    match notice {
-        Notice::KeySuspect(key) => info!(%key, "key {key} was refused as invalid; checking it with a free call"),
-        Notice::KeyInvalid(key) => warn!(%key, "key {key} is invalid"),
-        Notice::KeyRevoked(key) => error!(%key, "key {key} was revoked by the provider: replace it"),
-        Notice::ProjectRevoked(project) => error!(%project, "project {project} was denied access by the provider"),
-        Notice::KeyNeedsSetup(key) => warn!(%key, "key {key} needs set-up at the provider"),
-        Notice::ProjectNeedsSetup(project) => warn!(%project, "project {project} needs set-up at the provider"),
-        Notice::NoCredit(account) => warn!(%account, "billing account {account} has no credit"),
-        Notice::RegionRefused => error!("the provider does not serve this server's location to free keys"),
-        Notice::Exhausted { project, until, .. } => {
-            info!(%project, until = %rfc3339(until), "project {project} has used up its day quota on a model");
-        }
-        Notice::ModelHidden(_) => warn!("the provider does not know a model that was asked for"),
-        Notice::BreakerOpened { until, .. } => {
-            warn!(until = %rfc3339(until), "a model fails for every key; calls to it pause")
-        }
-        Notice::ProviderRefuses { until } => {
-            warn!(until = %rfc3339(until), "the provider refuses every key; calls pause")
-        }
-        Notice::KeyRecovered(key) => info!(%key, "key {key} is usable again"),
-    }
 }

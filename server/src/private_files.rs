@@ -16,6 +16,19 @@ pub fn make_private_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
+/// Makes an empty file in the directory and takes it away again.
+///
+/// # Errors
+/// What the file system says.
+pub fn probe_writing(dir: &Path) -> io::Result<()> {
+    let probe = dir.join(format!(".probe-{:032x}", rand::random::<u128>()));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    owner_only(&mut options);
+    drop(options.open(&probe)?);
+    fs::remove_file(probe)
+}
+
 /// New files get mode 0600.
 pub(crate) fn owner_only(options: &mut OpenOptions) {
     #[cfg(unix)]

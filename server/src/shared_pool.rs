@@ -33,6 +33,12 @@ struct Inner {
     last_used: Mutex<BTreeMap<KeyId, Timestamp>>,
 }
 
+impl std::fmt::Debug for SharedPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedPool").finish_non_exhaustive()
+    }
+}
+
 impl SharedPool {
     /// The receiver belongs to the pool's log.
     pub fn new(pool: KeyPool, clock: Clock) -> (Self, mpsc::UnboundedReceiver<LogEntry>) {
@@ -117,6 +123,30 @@ impl SharedPool {
         self.touch();
     }
 
+    /// As [`SharedPool::upsert`], for a key that may change its project: what is known of the old one goes with it, so all of it
+    /// is stored anew under the new name.
+    pub fn regroup(&self, key: Key) {
+        self.change(|pool, now| {
+            pool.upsert(key, now);
+            Changes {
+                records: pool.records(),
+                ..Changes::default()
+            }
+        });
+    }
+
+    /// Forgets a key. A call under way with it ends as it would; what it tells is not kept.
+    pub fn remove(&self, key: KeyId) {
+        self.lock().remove(key);
+        lock(&self.0.last_used).remove(&key);
+        self.touch();
+    }
+
+    /// Switches a key on or off. Switching on also clears a revocation: it is a person's word.
+    pub fn set_enabled(&self, key: KeyId, enabled: bool) {
+        self.change(|pool, now| pool.set_enabled(key, enabled, now));
+    }
+
     /// Takes a key's or everything's rest and faults away, on a person's word.
     pub fn reinstate(&self, scope: Scope) {
         self.change(|pool, now| pool.reinstate(scope, now));
@@ -133,6 +163,19 @@ impl SharedPool {
         drop(pool);
         self.touch();
         Ok(())
+    }
+
+    /// How keys are chosen from now on.
+    pub fn set_strategy(&self, strategy: pool::Strategy) {
+        self.lock().set_strategy(strategy);
+        self.touch();
+    }
+
+    /// Configured limits: one entry a model and tier, `None` for every model that is not named. They replace what was
+    /// configured before.
+    pub fn set_limits(&self, limits: &[(Option<String>, pool::Tier, pool::Limits)]) {
+        self.lock().configure_limits(limits, self.0.clock.now());
+        self.touch();
     }
 
     pub fn report_probe(&self, key: KeyId, outcome: &Outcome) {
@@ -201,6 +244,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Permission for one call. Dropped without a report it says that the caller went away.
+#[derive(Debug)]
 #[must_use = "a lease must be reported"]
 pub struct LeaseGuard {
     pool: SharedPool,
@@ -211,6 +255,12 @@ pub struct LeaseGuard {
 impl LeaseGuard {
     pub fn facts(&self) -> LeaseFacts {
         self.facts
+    }
+
+    /// Tells the pool that the provider accepted the call. True as for [`report`](Self::report).
+    pub fn accepted(&mut self) -> bool {
+        let Some(lease) = &mut self.lease else { return false };
+        self.pool.change(|pool, now| pool.accepted(lease, now))
     }
 
     /// Tells the pool what came of the call. True when that is worth waiting for with [`SharedPool::settled`].

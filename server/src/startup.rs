@@ -1,5 +1,8 @@
 //! Puts the server together. The only file that names concrete adapters; used by `main` and by every test.
 
+mod doctor;
+mod telling;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,26 +21,37 @@ use tracing::{info, warn};
 use crate::accounts::tokens::WeakSecret;
 use crate::accounts::{Accounts, TokenSigner};
 use crate::analysis::Deps;
+use crate::announcer::Announcer;
 use crate::backend::PageBackend;
+use crate::cache::Cache;
 use crate::clock::{Clock, next_provider_midnight};
 use crate::config::Config;
+use crate::grouping::{self, Grouping};
 use crate::history::History;
 use crate::http::{self, Services, Site};
 use crate::keyring::secrets_file::{SecretsFileError, load_or_create_secret};
 use crate::keyring::{KeyFromEnvironment, Keyring, KeyringError, MasterKey, cipher::CipherError};
 use crate::keys::{self, Keys};
+use crate::notify::{Notifier, SetupError};
+use crate::performance::Performance;
 use crate::private_files::make_private_dir;
 use crate::provider::Provider;
 use crate::provider::gemini::{self, Gemini};
 use crate::sessions::Sessions;
+use crate::settings::RuntimeSettings;
 use crate::shared_pool::SharedPool;
 use crate::status::StatusReader;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::usage::Recorder;
+use crate::waiting::{self, WaitingRoom};
 use crate::{housekeeping, pool_log, recovery, usage};
+use telling::Telling;
+
+pub use doctor::{OpenDoctor, doctor_of_mistakes, open_doctor};
 
 const STORE_FILE: &str = "keypool.db";
+const JWT_SECRET_FILE: &str = "jwt.secret";
 /// How long answers under way may go on after the server was told to stop.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -81,6 +95,8 @@ pub enum StartError {
     Keyring(#[from] KeyringError),
     #[error("GOOGLE_AI_BASE_URL: {0}")]
     Provider(#[from] gemini::SetupError),
+    #[error(transparent)]
+    Notifications(#[from] SetupError),
     #[error("the first admin could not be created: {0}")]
     Admin(AppError),
     #[error("the browser half is not built: {0} has no manifest.json. Run `cargo xtask build`, or set SITE_DIR.")]
@@ -132,21 +148,37 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let set_up_token = first_admin(&accounts, &config, &clock).await?;
     let provider: Arc<dyn Provider> = Arc::new(Gemini::new(&config.gemini_base_url, limits)?);
     let (pool, keyring, log) = open_pool(&config, Arc::clone(&store), &clock, demo.is_some()).await?;
+    pool_log::prune(&pool, store.as_ref()).await?;
+    let telling = Telling::new(&config, Arc::clone(&store), clock.clone())?;
     let (recorder, entries) = Recorder::new(config.analytics);
-    let keys = Arc::new(Keys {
-        pool: pool.clone(),
+    let (grouping, hints) = Grouping::new(Arc::clone(&keyring));
+    let keys = Arc::new(Keys::new(
+        pool.clone(),
         keyring,
+        grouping,
         provider,
-        clock: clock.clone(),
-        test_model: config.text_model.clone(),
-    });
+        Arc::clone(&store),
+        clock.clone(),
+        config.text_model.clone(),
+    ));
 
     let tasks = TaskTracker::new();
     let (stop, finish) = (CancellationToken::new(), CancellationToken::new());
-    tasks.spawn(pool_log::run(pool.clone(), log, Arc::clone(&store), finish.clone()));
+    let tell = (telling.announcer.clone(), keys.grouping.clone());
+    tasks.spawn(pool_log::run(
+        pool.clone(),
+        log,
+        Arc::clone(&store),
+        tell,
+        finish.clone(),
+    ));
     tasks.spawn(usage::run(entries, Arc::clone(&store), finish.clone()));
     tasks.spawn(housekeeping::run(Arc::clone(&store), clock.clone(), stop.clone()));
     tasks.spawn(recovery::run(Arc::clone(&keys), stop.clone()));
+    tasks.spawn(grouping::run(Arc::clone(&keys), hints, finish.clone()));
+
+    let waiting = WaitingRoom::new(pool.clone(), clock.clone(), config.queue);
+    tasks.spawn(waiting::run(waiting.clone(), stop.clone()));
 
     for name in &config.unused {
         warn!("{name} is set but this version does not use it yet");
@@ -157,11 +189,20 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
         provider: Arc::clone(&keys.provider),
         store: Arc::clone(&store),
         recorder,
+        waiting: waiting.clone(),
+        cache: Arc::new(Cache::new(config.cache, clock.clone())),
+        performance: Arc::new(Performance::new(clock.now())),
+        grouping: keys.grouping.clone(),
         clock: clock.clone(),
         text_model: config.text_model.clone(),
         vision_model: config.vision_model.clone(),
+        fallback_models: config.fallback_models.clone(),
         deadline,
     });
+    let settings = RuntimeSettings::open(&config, Arc::clone(&store), pool.clone()).await?;
+    let notifier = telling.notifier.clone();
+    let watched = status_reader(&config, &pool, &clock, demo.is_some());
+    telling.start(&tasks, watched, &keys, &stop, &finish);
     let router = http::router(services(
         &config,
         analysis,
@@ -171,6 +212,8 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
             demo,
             site,
             stop: stop.clone(),
+            settings,
+            notifier,
         },
     ));
     Ok(Server {
@@ -193,6 +236,19 @@ struct Surroundings {
     demo: Option<Vec<DemoAccount>>,
     site: Site,
     stop: CancellationToken,
+    settings: RuntimeSettings,
+    notifier: Notifier,
+}
+
+fn status_reader(config: &Config, pool: &SharedPool, clock: &Clock, simulated: bool) -> StatusReader {
+    StatusReader {
+        pool: pool.clone(),
+        clock: clock.clone(),
+        text_model: config.text_model.clone(),
+        vision_model: config.vision_model.clone(),
+        queue: config.queue,
+        simulated,
+    }
 }
 
 fn services(
@@ -202,16 +258,12 @@ fn services(
     keys: Arc<Keys>,
     around: Surroundings,
 ) -> Services {
-    let status = StatusReader {
-        pool: analysis.pool.clone(),
-        clock: analysis.clock.clone(),
-        text_model: config.text_model.clone(),
-        vision_model: config.vision_model.clone(),
-        simulated: around.demo.is_some(),
-    };
+    let status = status_reader(config, &analysis.pool, &analysis.clock, around.demo.is_some());
     let history = History::new(Arc::clone(&analysis.store));
+    let doctor = Arc::new(doctor::of_server(config, &analysis, &keys, &status));
     let backend = PageBackend {
         status: status.clone(),
+        doctor: Arc::clone(&doctor),
         keyring: Arc::clone(&keys.keyring),
         history: history.clone(),
         accounts: Arc::clone(&accounts),
@@ -222,6 +274,11 @@ fn services(
         accounts,
         keys,
         status,
+        cache: Arc::clone(&analysis.cache),
+        performance: Arc::clone(&analysis.performance),
+        doctor,
+        settings: around.settings,
+        notifier: around.notifier,
         sessions: Sessions::new(Arc::clone(&analysis.store), analysis.clock.clone()),
         store: Arc::clone(&analysis.store),
         history,
@@ -259,9 +316,83 @@ pub async fn open_accounts(config: &Config) -> Result<OpenAccounts, StartError> 
     })
 }
 
+/// The keys without a server, for the command line.
+pub struct OpenKeys {
+    pub keys: Arc<Keys>,
+    pub status: StatusReader,
+    store: Arc<dyn Store>,
+    tasks: TaskTracker,
+    finish: CancellationToken,
+}
+
+/// # Errors
+/// [`StartError`]; `InUse` while a server runs on the same data.
+pub async fn open_keys(config: &Config) -> Result<OpenKeys, StartError> {
+    let (clock, store) = (Clock::system(), open_store(&config.data_dir).await?);
+    let provider = Arc::new(Gemini::new(&config.gemini_base_url, gemini::Limits::default())?);
+    let (pool, keyring, log) = open_pool(config, Arc::clone(&store), &clock, false).await?;
+    let (grouping, hints) = Grouping::new(Arc::clone(&keyring));
+    let keys = Arc::new(Keys::new(
+        pool.clone(),
+        keyring,
+        grouping,
+        provider,
+        Arc::clone(&store),
+        clock.clone(),
+        config.text_model.clone(),
+    ));
+    let (tasks, finish) = (TaskTracker::new(), CancellationToken::new());
+    // Whoever is at the command line sees what happens; the server that starts next tells the others.
+    let tell = (Announcer::new().0, keys.grouping.clone());
+    tasks.spawn(pool_log::run(
+        pool.clone(),
+        log,
+        Arc::clone(&store),
+        tell,
+        finish.clone(),
+    ));
+    tasks.spawn(grouping::run(Arc::clone(&keys), hints, finish.clone()));
+    let status = status_reader(config, &pool, &clock, false);
+    Ok(OpenKeys {
+        keys,
+        status,
+        store,
+        tasks,
+        finish,
+    })
+}
+
+impl OpenKeys {
+    /// Stores what is left.
+    ///
+    /// # Errors
+    /// When the store does not close.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.finish.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.store.close().await
+    }
+}
+
+/// Signs the command line's tokens for the server that runs on this data; absent where none ever ran.
+///
+/// # Errors
+/// A `JWT_SECRET` that cannot be used.
+pub fn operator_signer(config: &Config) -> Result<Option<TokenSigner>, StartError> {
+    if config.jwt_secret.is_none() && !config.data_dir.join(JWT_SECRET_FILE).exists() {
+        return Ok(None);
+    }
+    signer(config).map(Some)
+}
+
 fn accounts(config: &Config, store: Arc<dyn Store>) -> Result<Accounts, StartError> {
-    let signer = TokenSigner::new(&secret(&config.jwt_secret, &config.data_dir, "jwt.secret", 48)?)?;
-    Ok(Accounts::new(store, signer))
+    Ok(Accounts::new(store, signer(config)?))
+}
+
+fn signer(config: &Config) -> Result<TokenSigner, StartError> {
+    let secret = secret(&config.jwt_secret, &config.data_dir, JWT_SECRET_FILE, 48)?;
+    Ok(TokenSigner::new(&secret)?)
 }
 
 impl Server {
@@ -315,6 +446,11 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+/// The store with its version, for people.
+fn engine() -> String {
+    format!("SQLite {}", rusqlite::version())
 }
 
 async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
@@ -384,8 +520,12 @@ async fn open_pool(
         })
         .collect();
     let (keyring, stored) = Keyring::open(Arc::clone(&store), master, environment, clock.now()).await?;
+    let policy = Policy {
+        pace: config.pace,
+        ..Policy::default()
+    };
     let (pool, log) = SharedPool::new(
-        KeyPool::new(Policy::default(), config.strategy, next_provider_midnight),
+        KeyPool::new(policy, config.strategy, next_provider_midnight),
         clock.clone(),
     );
     for key in &stored {
@@ -398,7 +538,6 @@ async fn open_pool(
     if !is_demo {
         pool.restore(pool_log::load(store.as_ref(), &stored, clock.now()).await?);
     }
-    pool_log::prune(&pool, store.as_ref()).await?;
     info!(keys = stored.len(), "the pool is ready with {} key(s)", stored.len());
     Ok((pool, Arc::new(keyring), log))
 }

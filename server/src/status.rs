@@ -1,12 +1,14 @@
 //! Use case: what the service can do right now. [`view`] is a pure function; nothing else decides what a level is.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use app::types::{CellState, CellStatus, Component, KeyState, KeyStatus, Level, ServiceStatus};
-use pool::{Counts, KeyId, KeyView, Snapshot, Strategy, Timestamp, Verdict};
+use app::types::{CellState, CellStatus, Component, KeyState, KeyStatus, Level, Obstacle, ObstacleKind, ServiceStatus};
+use pool::{GateState, KeyId, KeyView, Snapshot, Strategy, Timestamp, Verdict};
 
 use crate::clock::{Clock, rfc3339};
+use crate::config::QueueBounds;
 use crate::shared_pool::SharedPool;
 
 /// Reads the status whenever it is asked.
@@ -16,12 +18,28 @@ pub struct StatusReader {
     pub clock: Clock,
     pub text_model: String,
     pub vision_model: String,
+    pub queue: QueueBounds,
     pub simulated: bool,
 }
 
 impl StatusReader {
     pub fn read(&self) -> ServiceStatus {
-        let capability = |name: &str| self.pool.model(name).ok().map(|model| self.pool.verdict(model));
+        let now = self.clock.now();
+        let wait_max = match self.queue.waiting_max {
+            0 => Duration::ZERO,
+            _ => self.queue.wait_max,
+        };
+        let capability = |name: &str| {
+            let Ok(model) = self.pool.model(name) else {
+                return Capability::Out;
+            };
+            let (verdict, _) = self.pool.verdict(model);
+            match self.pool.retry_at(model) {
+                _ if verdict == Verdict::Serving => Capability::Serves,
+                Some(at) if at.since(now) <= wait_max && !wait_max.is_zero() => Capability::Waits,
+                _ => Capability::Out,
+            }
+        };
         view(&Facts {
             snapshot: self.pool.snapshot(),
             text: capability(&self.text_model),
@@ -29,17 +47,26 @@ impl StatusReader {
             served_models: [&self.text_model, &self.vision_model],
             last_used: self.pool.last_used(),
             simulated: self.simulated,
-            now: self.clock.now(),
+            now,
         })
     }
+}
+
+/// What becomes of a new request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    Serves,
+    /// A rest ends so soon that it waits in line.
+    Waits,
+    Out,
 }
 
 /// Everything the status is made of.
 pub struct Facts<'a> {
     pub snapshot: Snapshot,
-    /// For the default model of each capability; absent when the pool cannot name it.
-    pub text: Option<(Verdict, Counts)>,
-    pub vision: Option<(Verdict, Counts)>,
+    /// Of the default model of each capability.
+    pub text: Capability,
+    pub vision: Capability,
     pub served_models: [&'a str; 2],
     pub last_used: BTreeMap<KeyId, Timestamp>,
     pub simulated: bool,
@@ -54,34 +81,34 @@ pub fn view(facts: &Facts<'_>) -> ServiceStatus {
             .filter(|key| key.state.serves() && !key.quota_exceeded)
             .count(),
     );
-    let serves =
-        |capability: &Option<(Verdict, Counts)>| capability.is_some_and(|(verdict, _)| verdict == Verdict::Serving);
     let components = vec![
-        component("Text analysis", serves(&facts.text), total, healthy),
-        component("Image analysis", serves(&facts.vision), total, healthy),
+        component("Text analysis", facts.text, total, healthy),
+        component("Image analysis", facts.vision, total, healthy),
     ];
-    let level = level(&components, healthy == total);
+    let level = level(&components);
     let next_reset = next_reset(facts);
+    let obstacles = obstacles(facts);
     ServiceStatus {
         total_keys: total,
         current_key_index: current_index(facts),
         level,
         healthy_keys: healthy,
-        message: message(level, facts, total, healthy, next_reset),
+        message: message(level, &keys, &obstacles, facts, next_reset),
         next_reset: next_reset.map(rfc3339),
         next_reset_in_ms: next_reset.map(|at| millis(at.since(facts.now))),
         available_keys: keys,
         components,
+        obstacles,
         simulated: facts.simulated,
         checked_at: rfc3339(facts.now),
     }
 }
 
-fn component(name: &str, serves: bool, total: u32, healthy: u32) -> Component {
-    let level = match (serves, healthy == total) {
-        (true, true) => Level::Operational,
-        (true, false) => Level::Degraded,
-        (false, _) => Level::MajorOutage,
+fn component(name: &str, capability: Capability, total: u32, healthy: u32) -> Component {
+    let level = match capability {
+        Capability::Serves if healthy == total => Level::Operational,
+        Capability::Serves | Capability::Waits => Level::Degraded,
+        Capability::Out => Level::MajorOutage,
     };
     Component {
         name: name.to_owned(),
@@ -89,13 +116,14 @@ fn component(name: &str, serves: bool, total: u32, healthy: u32) -> Component {
     }
 }
 
-fn level(components: &[Component], all_healthy: bool) -> Level {
+fn level(components: &[Component]) -> Level {
     let down = components
         .iter()
         .filter(|component| component.level == Level::MajorOutage)
         .count();
+    let all_well = components.iter().all(|component| component.level == Level::Operational);
     match down {
-        0 if all_healthy => Level::Operational,
+        0 if all_well => Level::Operational,
         0 => Level::Degraded,
         _ if down == components.len() => Level::MajorOutage,
         _ => Level::PartialOutage,
@@ -150,7 +178,8 @@ fn key_state(view: &KeyView, facts: &Facts<'_>) -> (KeyState, Option<Timestamp>)
 fn cell_status(cell: &pool::CellView, now: Timestamp) -> CellStatus {
     let state = match cell.state {
         pool::CellState::Ready => CellState::Available,
-        pool::CellState::Trial | pool::CellState::Busy => CellState::Trial,
+        pool::CellState::Trial => CellState::Trial,
+        pool::CellState::Busy => CellState::Busy,
         pool::CellState::Cooling { .. } => CellState::CoolingDown,
         pool::CellState::Exhausted { .. } => CellState::QuotaReached,
         pool::CellState::NotEntitled { .. } => CellState::NotEntitled,
@@ -159,6 +188,8 @@ fn cell_status(cell: &pool::CellView, now: Timestamp) -> CellStatus {
         model: cell.model.clone(),
         state,
         ready_in_ms: cell.state.until().map(|until| millis(until.since(now))),
+        used_minute: cell.used.requests_minute,
+        limit_per_minute: cell.limits.requests_per_minute,
         used_today: cell.used.requests_today,
         limit_per_day: cell.limits.requests_per_day,
     }
@@ -199,31 +230,63 @@ fn needed<'a>(view: &'a KeyView, facts: &Facts<'a>) -> impl Iterator<Item = &'a 
         .filter(move |cell| models.contains(&cell.model.as_str()))
 }
 
-/// Cause, effect, next step, time.
-fn message(level: Level, facts: &Facts<'_>, total: u32, healthy: u32, next_reset: Option<Timestamp>) -> String {
-    if total == 0 {
-        return "No provider key is configured yet.".to_owned();
-    }
-    let reset = next_reset
-        .map(|at| format!(" Next reset in {} (00:00 Pacific).", spoken(at.since(facts.now))))
-        .unwrap_or_default();
-    let out = total - healthy;
-    let spent = facts.text.map_or(0, |(_, counts)| counts.spent);
-    let keys_out = match (spent == out, out) {
-        (true, 1) => format!("1 of {total} keys has reached its quota."),
-        (true, _) => format!("{out} of {total} keys have reached their quota."),
-        (false, 1) => format!("1 of {total} keys cannot serve right now."),
-        (false, _) => format!("{out} of {total} keys cannot serve right now."),
+/// The provider's and the served models' gates that are not simply open. Other models are somebody's own affair, and their
+/// names somebody's own words.
+fn obstacles(facts: &Facts<'_>) -> Vec<Obstacle> {
+    let gate = |kind: ObstacleKind, model: Option<&str>, gate: GateState| {
+        let retry_in_ms = match gate {
+            GateState::Open => return None,
+            GateState::Trial => Some(0),
+            GateState::Busy => None,
+            GateState::Closed { until } => Some(millis(until.since(facts.now))),
+        };
+        Some(Obstacle {
+            kind,
+            model: model.map(ToOwned::to_owned),
+            retry_in_ms,
+        })
     };
-    match level {
-        Level::Operational => "All keys are available.".to_owned(),
-        Level::Degraded => format!("{keys_out} Requests still work.{reset}"),
-        Level::PartialOutage => format!("{keys_out} Part of the service is not available.{reset}"),
-        Level::MajorOutage if spent == total => {
-            format!("All {total} keys have reached their quota. Analyses are not possible right now.{reset}")
-        }
-        Level::MajorOutage => format!("No key can serve right now. Analyses are not possible.{reset}"),
+    let snapshot = &facts.snapshot;
+    let served = snapshot
+        .models
+        .iter()
+        .filter(|view| facts.served_models.contains(&view.model.as_str()));
+    let of_models = served.flat_map(|view| {
+        let name = Some(view.model.as_str());
+        [
+            gate(ObstacleKind::ModelGone, name, view.hidden),
+            gate(ObstacleKind::ModelDown, name, view.breaker),
+        ]
+    });
+    let region = snapshot.region_refused_since.map(|_| Obstacle {
+        kind: ObstacleKind::RegionRefused,
+        model: None,
+        retry_in_ms: None,
+    });
+    std::iter::once(gate(ObstacleKind::ProviderDown, None, snapshot.provider))
+        .chain([region])
+        .chain(of_models)
+        .flatten()
+        .collect()
+}
+
+/// Cause, effect, next step, time.
+fn message(
+    level: Level,
+    keys: &[KeyStatus],
+    obstacles: &[Obstacle],
+    facts: &Facts<'_>,
+    next_reset: Option<Timestamp>,
+) -> String {
+    let mut message = app::text::outage::message(level, keys, obstacles);
+    if let Some(at) = next_reset.filter(|_| level != Level::Operational) {
+        let _ = write!(
+            message,
+            " Next reset in {} (00:00 Pacific).",
+            spoken(at.since(facts.now))
+        );
     }
+    message
 }
 
 /// Such as "4 h 12 min", "12 min" or "40 s".

@@ -1,4 +1,5 @@
-//! Port to what outlives the process: keys (sealed), pool state, accounts, sessions, analyses, usage events.
+//! Port to what outlives the process: keys (sealed), pool state, accounts, sessions, analyses, usage events,
+//! settings made at run time, notifications.
 //!
 //! The port is neutral: everything here can be kept in SQLite as well as in MongoDB. What must not tear (a refresh
 //! token's rotation, the first admin with its link) is one method, so that an adapter can make it one transaction.
@@ -6,6 +7,7 @@
 //! they occur.
 
 mod history;
+mod notifications;
 mod records;
 pub mod sqlite;
 
@@ -15,6 +17,9 @@ use async_trait::async_trait;
 use pool::Timestamp;
 
 pub use history::Cursor;
+pub use notifications::{
+    Delivery, DeliveryState, DueDelivery, NotificationPage, NotificationRecord, Severity, StoredNotification,
+};
 pub use records::{
     Digest, EnvironmentKey, EventKey, EventKind, KeyChange, LinkUse, NewStoredKey, Rotation, StoredAnalysis, StoredKey,
     StoredRefreshToken, StoredSession, StoredUser, Successor, UsageCount, UsageEvent, Word,
@@ -178,6 +183,35 @@ pub trait Store: Send + Sync + 'static {
 
     /// Counts from `since` on by key, model, kind and outcome: what the pool's day counters are restored from.
     async fn usage_counts(&self, since: Timestamp) -> Result<Vec<UsageCount>>;
+
+    // --- Settings ---
+
+    /// What was set while the server ran, and what the server must remember of itself, in the order of the names.
+    async fn settings(&self) -> Result<Vec<(String, serde_json::Value)>>;
+
+    /// Replaces the value of the same name; `None` removes it.
+    async fn save_setting(&self, name: String, value: Option<serde_json::Value>) -> Result<()>;
+
+    // --- Notifications ---
+
+    /// Adds a notification and, for each channel, a pending delivery that is due at once. One whose id is stored
+    /// already is left as it is.
+    async fn insert_notification(&self, notification: StoredNotification, channels: Vec<String>) -> Result<()>;
+
+    /// Pending deliveries of a channel whose time has come, at most `limit`, the longest due first.
+    async fn due_deliveries(&self, channel: &str, now: Timestamp, limit: u32) -> Result<Vec<DueDelivery>>;
+
+    /// When the channel's next pending delivery is due; `None` when none is pending.
+    async fn next_delivery_at(&self, channel: &str) -> Result<Option<Timestamp>>;
+
+    /// Replaces what is known of a delivery. False when there is none: its notification was pruned.
+    async fn save_delivery(&self, delivery: Delivery) -> Result<bool>;
+
+    /// With their deliveries, newest first, at most `limit`, from after `cursor` on.
+    async fn notifications(&self, cursor: Option<&Cursor>, limit: u32) -> Result<NotificationPage>;
+
+    /// Removes notifications made before `before` with their deliveries; returns how many.
+    async fn delete_notifications(&self, before: Timestamp) -> Result<u64>;
 }
 
 impl From<StoreError> for AppError {

@@ -1,5 +1,7 @@
 //! What one call gets: a reply, how it opens, how it is cut.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::fixtures;
@@ -38,6 +40,16 @@ pub enum Reply {
         /// Sent as it is.
         #[serde(default)]
         body: String,
+    },
+    /// Bytes that are no text, such as a compressed body.
+    Bytes {
+        /// HTTP status, 100–999.
+        status: u16,
+        /// Names and values. Without a `content-type` it is JSON.
+        #[serde(default)]
+        headers: Vec<(String, String)>,
+        /// What is sent, in Base64.
+        base64: String,
     },
     /// A well-formed answer in one line whose text is this long, never held in memory.
     Huge {
@@ -141,14 +153,24 @@ impl Behaviour {
         .into()
     }
 
+    /// A hand-made reply of any bytes.
+    pub fn respond_bytes(status: u16, bytes: &[u8]) -> Self {
+        Reply::Bytes {
+            status,
+            headers: Vec::new(),
+            base64: BASE64_STANDARD.encode(bytes),
+        }
+        .into()
+    }
+
     /// An answer whose text has this many bytes.
     pub fn huge_body(bytes: u64) -> Self {
         Reply::Huge { bytes }.into()
     }
 
-    /// Adds a header to [`Reply::Respond`]; other replies stay as they are.
+    /// Adds a header to [`Reply::Respond`] and [`Reply::Bytes`]; other replies stay as they are.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        if let Reply::Respond { headers, .. } = &mut self.reply {
+        if let Reply::Respond { headers, .. } | Reply::Bytes { headers, .. } = &mut self.reply {
             headers.push((name.to_owned(), value.to_owned()));
         }
         self

@@ -33,6 +33,9 @@ pub struct Call {
     pub raw_body: Arc<[u8]>,
     /// When it came, in milliseconds since 1970 on the simulator's clock.
     pub at_ms: u64,
+    /// Bytes of the answer's body that were handed to the connection, so far. What a caller leaves unread waits in the
+    /// buffers of the sockets, a few megabytes at most.
+    pub sent_bytes: u64,
     /// How it ended, so far.
     pub ended: Ended,
 }
@@ -99,12 +102,14 @@ impl CallLog {
 
     fn close(&mut self, number: u64, ended: Ended) {
         self.in_progress -= 1;
-        let index = number
-            .checked_sub(self.first)
-            .and_then(|index| usize::try_from(index).ok());
-        if let Some(call) = index.and_then(|index| self.kept.get_mut(index)) {
+        if let Some(call) = self.kept_mut(number) {
             call.ended = ended;
         }
+    }
+
+    fn kept_mut(&mut self, number: u64) -> Option<&mut Call> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.kept.get_mut(index)
     }
 
     pub(crate) fn as_slice(&mut self) -> &[Call] {
@@ -139,6 +144,16 @@ impl OpenCall {
     /// Its number, counted from 0.
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Says that so many more bytes of the body are on their way.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        // Nobody waits for bytes, so nobody is told.
+        self.shared.read(|state| {
+            if let Some(call) = state.calls.kept_mut(self.number) {
+                call.sent_bytes += bytes as u64;
+            }
+        });
     }
 
     /// Says that all that was to be sent was sent.

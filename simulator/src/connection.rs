@@ -13,15 +13,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use crate::state::Shared;
+
 /// Accepts connections.
 pub(crate) struct Connections {
     listener: TcpListener,
+    shared: Arc<Shared>,
     stopping: CancellationToken,
 }
 
 impl Connections {
-    pub(crate) fn new(listener: TcpListener, stopping: CancellationToken) -> Self {
-        Self { listener, stopping }
+    pub(crate) fn new(listener: TcpListener, shared: Arc<Shared>, stopping: CancellationToken) -> Self {
+        Self {
+            listener,
+            shared,
+            stopping,
+        }
     }
 }
 
@@ -33,7 +40,10 @@ impl Listener for Connections {
         let (stream, addr) = Listener::accept(&mut self.listener).await;
         // Without it Nagle's algorithm and delayed acknowledgements add 40 ms to every chunk. A failure only costs time.
         let _ = stream.set_nodelay(true);
-        (Socket::new(stream, self.stopping.child_token()), addr)
+        (
+            Socket::new(stream, Arc::clone(&self.shared), self.stopping.child_token()),
+            addr,
+        )
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -65,15 +75,18 @@ impl Connected<IncomingStream<'_, Connections>> for Connection {
 /// A TCP stream that fails once its connection is closing: hyper then drops the answer and the socket.
 pub(crate) struct Socket {
     stream: TcpStream,
+    shared: Arc<Shared>,
     connection: Connection,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Socket {
-    fn new(stream: TcpStream, closing: CancellationToken) -> Self {
+    fn new(stream: TcpStream, shared: Arc<Shared>, closing: CancellationToken) -> Self {
+        shared.change(|state| state.connections += 1);
         let waiting = Box::pin(closing.clone().cancelled_owned());
         Self {
             stream,
+            shared,
             connection: Connection {
                 closing,
                 reset: Arc::default(),
@@ -97,6 +110,7 @@ impl Drop for Socket {
             // Closing with a linger of zero sends RST instead of FIN. A failure leaves a plain close, still in mid-answer.
             let _ = self.stream.set_zero_linger();
         }
+        self.shared.change(|state| state.connections -= 1);
     }
 }
 

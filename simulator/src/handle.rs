@@ -16,7 +16,7 @@ use crate::connection::Connections;
 use crate::http;
 use crate::options::{Limits, Options};
 use crate::script::Scripts;
-use crate::state::Shared;
+use crate::state::{Shared, State};
 
 /// How long [`Simulator::wait_for`] waits. Long enough for a busy machine, short enough to fail a test before its runner does.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -66,7 +66,7 @@ impl Simulator {
         let stopping = CancellationToken::new();
         let tasks = TaskTracker::new();
         let server = http::serve(
-            Connections::new(listener, stopping.clone()),
+            Connections::new(listener, Arc::clone(&shared), stopping.clone()),
             Arc::clone(&shared),
             stopping.clone(),
         );
@@ -143,14 +143,31 @@ impl Simulator {
         self.shared.read(|state| state.calls.in_progress())
     }
 
+    /// How many connections are open now, idle ones included.
+    pub fn connections(&self) -> usize {
+        self.shared.read(|state| state.connections)
+    }
+
     /// Waits until `condition` holds of [`Simulator::calls`]: for calls to come, to end, or to be left.
     ///
     /// # Errors
     /// [`NotSeen`] after ten seconds of real time.
     pub async fn wait_for(&self, condition: impl Fn(&[Call]) -> bool) -> Result<(), NotSeen> {
+        self.wait(|state| condition(state.calls.as_slice())).await
+    }
+
+    /// Waits until so many connections are open.
+    ///
+    /// # Errors
+    /// [`NotSeen`] after ten seconds of real time.
+    pub async fn wait_for_connections(&self, count: usize) -> Result<(), NotSeen> {
+        self.wait(|state| state.connections == count).await
+    }
+
+    async fn wait(&self, condition: impl Fn(&mut State) -> bool) -> Result<(), NotSeen> {
         let mut changes = self.shared.changes();
         let seen = async {
-            while !self.shared.read(|state| condition(state.calls.as_slice())) {
+            while !self.shared.read(&condition) {
                 // It cannot fail: the sender lives in `self`.
                 if changes.changed().await.is_err() {
                     break;

@@ -37,12 +37,12 @@
 //! | `POST /_control/limit` | `{"project":"k1", "model":"*", "rpm":10, "tpm":250000, "rpd":250}`, each limit optional |
 //! | `POST /_control/assign` | `{"key":"k1", "project":"p1"}` |
 //! | `POST /_control/now` | `{"ms":1772956800000}`, or `{"ms":null}` for real time |
-//! | `GET /_control/calls` | `{"calls":[{"key", "model", "method", "path", "headers", "body", "at_ms", "ended"}], "in_progress":0}` |
+//! | `GET /_control/calls` | `{"calls":[{"key", "model", "method", "path", "headers", "body", "at_ms", "sent_bytes", "ended"}], "in_progress":0}` |
 //!
 //! A behaviour is [`Behaviour`] as JSON, every field optional:
 //! `{"reply":"answer", "opening":{"delay":{"ms":200}}, "chunking":{"bytes":16, "pause_ms":5}, "cut":{"stall":{"after_bytes":120}}}`.
-//! Replies are `"answer"`, `{"fixture":"day-quota-paid"}`, `{"respond":{"status":500, "headers":[["a","b"]], "body":"text"}}` and
-//! `{"huge":{"bytes":1000000}}`; openings `"prompt"`, `"hang"`, `"reset"` and `{"delay":{"ms":200}}`; cuts `stall`, `reset` and `truncate`.
+//! Replies are `"answer"`, `{"fixture":"day-quota-paid"}`, `{"respond":{"status":500, "headers":[["a","b"]], "body":"text"}}`,
+//! `{"bytes":{"status":200, "headers":[], "base64":"H4sI"}}` and `{"huge":{"bytes":1000000}}`; openings `"prompt"`, `"hang"`, `"reset"` and `{"delay":{"ms":200}}`; cuts `stall`, `reset` and `truncate`.
 
 pub mod fixtures;
 

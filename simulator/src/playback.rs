@@ -87,6 +87,7 @@ impl Sending {
         }
         bytes.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
         self.left -= bytes.len() as u64;
+        self.call.sent(bytes.len());
         // With a length in its head the body is not polled again after its last byte, so the end must be told before.
         if self.cut.is_none() && self.pieces.peek().is_none() {
             self.call.answered();

@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) scripts: Scripts,
     pub(crate) quotas: Quotas,
     pub(crate) known_keys: HashSet<String>,
+    /// Sockets that are open.
+    pub(crate) connections: usize,
 }
 
 impl Shared {

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask start`, `test`, `build` and `bench`.
+//! The project's commands: `cargo xtask start`, `test`, `build`, `bench` and `simulate`.
 //!
 //! They need a Rust toolchain, a C compiler, Node and npm, and say how to get, or get themselves, all the rest. Nothing is
 //! fetched but through cargo, rustup, npm, pip and apt.
@@ -15,6 +15,7 @@
 
 mod bench;
 mod run;
+mod simulate;
 mod site;
 mod start;
 mod test;
@@ -44,6 +45,8 @@ enum Command {
     Build(site::Args),
     /// Run benchmarks
     Bench(bench::Args),
+    /// Try the pool against many seeds of random faults, each two simulated days long
+    Simulate(simulate::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&workspace, &args),
         Command::Build(args) => site::build_command(&workspace, &args),
         Command::Bench(args) => bench::bench(&workspace, &args),
+        Command::Simulate(args) => simulate::simulate(&workspace, &args),
     };
     match result {
         Ok(code) => code,

@@ -32,7 +32,7 @@ pub fn Frame(
                 <SkipLink/>
                 <div class="frame frame-app">
                     <Header title user context/>
-                    <Nav place/>
+                    <Nav place admin/>
                     <div class="frame-main">
                         {simulated.then(|| view! { <Simulated/> })}
                         {banner.map(|status| view! { <LiveBanner status signed_in=true admin/> }.into_any())}

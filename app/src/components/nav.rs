@@ -10,28 +10,33 @@ pub enum Place {
     Analyze,
     History,
     Status,
+    Doctor,
 }
 
 impl Place {
     const USE: [Self; 3] = [Self::Analyze, Self::History, Self::Status];
+    /// For admins.
+    const OPERATE: [Self; 1] = [Self::Doctor];
 
     fn link(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Analyze => ("/", "analyze", text::nav::ANALYZE),
             Self::History => ("/history", "history", text::nav::HISTORY),
             Self::Status => ("/status", "status", text::nav::STATUS),
+            Self::Doctor => ("/admin/doctor", "doctor", text::nav::DOCTOR),
         }
     }
 }
 
 /// A column of words on wide screens, a rail of icons on middle ones, a bar at the bottom of narrow ones.
 #[component]
-pub(super) fn Nav(place: Option<Place>) -> impl IntoView {
+pub(super) fn Nav(place: Option<Place>, admin: bool) -> impl IntoView {
     view! {
         <nav class="nav no-print" aria-label=text::nav::LABEL>
             <div class="nav-column">
                 <Brand/>
                 <NavGroup name=text::nav::USE places=&Place::USE here=place/>
+                {admin.then(|| view! { <NavGroup name=text::nav::OPERATE places=&Place::OPERATE here=place/> })}
             </div>
         </nav>
     }

@@ -2,7 +2,7 @@ use leptos::prelude::*;
 
 use super::Icon;
 use crate::text;
-use crate::types::{AnalysisState, KeyState, Level};
+use crate::types::{AnalysisState, CellState, KeyState, Level};
 
 /// Tone (the class that gives the colours) and icon of a service level. A server without any key has not failed: it is not
 /// set up, and must not look like an outage.
@@ -27,6 +27,17 @@ pub fn key_look(state: KeyState) -> (&'static str, &'static str) {
         KeyState::Invalid | KeyState::NoCredit => ("tone-major", "major"),
         KeyState::NeedsSetup => ("tone-partial", "partial"),
         KeyState::Disabled => ("tone-unknown", "disabled"),
+    }
+}
+
+/// Tone and icon of what a project may do with a model.
+pub fn cell_look(state: CellState) -> (&'static str, &'static str) {
+    match state {
+        CellState::Available => ("tone-ok", "operational"),
+        CellState::Trial | CellState::Busy => ("tone-maintenance", "busy"),
+        CellState::CoolingDown => ("tone-maintenance", "resting"),
+        CellState::QuotaReached => ("tone-degraded", "degraded"),
+        CellState::NotEntitled => ("tone-unknown", "disabled"),
     }
 }
 

@@ -11,6 +11,8 @@ pub fn Waterfall(
     attempts: Vec<Attempt>,
     /// From the request to its end, waiting included.
     whole_ms: u64,
+    /// Said where there was no call.
+    none: &'static str,
 ) -> impl IntoView {
     let empty = attempts.is_empty();
     let rows = spans(&attempts, whole_ms)
@@ -23,7 +25,7 @@ pub fn Waterfall(
         <section class="card" aria-labelledby="attempts-title" data-testid="attempts">
             <div class="card-head"><h2 id="attempts-title">{words::ATTEMPTS}</h2></div>
             {if empty {
-                view! { <p class="muted">{words::ATTEMPTS_NONE}</p> }.into_any()
+                view! { <p class="muted">{none}</p> }.into_any()
             } else {
                 view! {
                     <table class="table waterfall">

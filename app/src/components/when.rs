@@ -1,8 +1,6 @@
 use leptos::prelude::*;
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+use crate::text;
 
 /// An instant for people, in UTC and saying so unless the place already does.
 #[component]
@@ -25,13 +23,9 @@ pub fn when(at: &str) -> String {
 }
 
 fn parts(at: &str) -> Option<String> {
-    let (date, time) = at.split_once('T')?;
-    let mut date = date.splitn(3, '-');
-    let (year, month, day) = (date.next()?, date.next()?, date.next()?);
-    let month = MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?)?;
-    let day: u8 = day.parse().ok()?;
+    let (_, time) = at.split_once('T')?;
     let minutes = time.get(..5)?;
-    Some(format!("{day} {month} {year}, {minutes}"))
+    Some(format!("{}, {minutes}", text::day(at)?))
 }
 
 #[cfg(test)]

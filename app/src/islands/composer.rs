@@ -1,5 +1,6 @@
 //! The form at `/` and the answer below it.
 
+mod announcer;
 mod answer;
 mod fields;
 mod images;
@@ -15,10 +16,14 @@ mod drive;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use self::announcer::Announcer;
 use self::state::{Act, Composing, Problem, act};
 use crate::error::AppError;
 use crate::text::compose as words;
 use crate::types::PublicStatus;
+
+/// For buttons outside of the form that send it.
+const FORM_ID: &str = "composer";
 
 /// What the composer's fields hold at first: a refused form, an analysis to run again, or an example.
 /// Numbers are kept as typed.
@@ -30,6 +35,9 @@ pub struct Draft {
     pub system: String,
     pub temperature: String,
     pub max_output_tokens: String,
+    /// Images of the analysis to run again. They are not kept, so they have to be chosen again.
+    #[serde(default)]
+    pub images_lost: u32,
 }
 
 /// Asks for an analysis and shows the answer. Without script it is a form like any other, sent to `/`.
@@ -47,6 +55,7 @@ pub fn Composer(
 ) -> impl IntoView {
     let state = Composing::new(&draft, refused, status, user_id);
     Effect::new(move |_| act(state, Act::Hydrated));
+    announce(state);
     let on_keydown = move |event: leptos::ev::KeyboardEvent| {
         if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) {
             event.prevent_default();
@@ -57,6 +66,7 @@ pub fn Composer(
         <div class="composer-layout">
             <form
                 class="card composer"
+                id=FORM_ID
                 class:composer-over=move || state.dragging.get()
                 method="post"
                 action="/"
@@ -84,6 +94,20 @@ pub fn Composer(
             {answer::part(state)}
         </div>
     }
+}
+
+/// Keeps the live region up to date. Runs in the browser only: before, there is no news to tell.
+fn announce(state: Composing) {
+    let announcer = StoredValue::new(Announcer::default());
+    Effect::new(move |_| {
+        let (line, now_ms) = (state.line(), state.feed.now_ms.get());
+        let said = state
+            .stage
+            .with(|stage| announcer.try_update_value(|announcer| announcer.next(stage, line, now_ms)));
+        if let Some(Some(said)) = said {
+            state.announced.set(said);
+        }
+    });
 }
 
 /// A field's error, where the field is described by it.

@@ -1,9 +1,11 @@
+mod cells;
+
 use leptos::prelude::*;
 
 use super::live::{Feed, Link};
 use crate::components::{Icon, LevelPill, Pill, key_look, level_look};
 use crate::text;
-use crate::types::{CellState, KeyStatus, PublicStatus};
+use crate::types::{KeyStatus, Obstacle, PublicStatus};
 
 /// All that the status page says, kept up to date without a reload. `keys` are given to people who are signed in: by number,
 /// never with a name or a mask. `admin` is led to the first key where there is none.
@@ -14,8 +16,10 @@ pub fn LiveStatus(status: PublicStatus, keys: Option<Vec<KeyStatus>>, admin: boo
     view! {
         <div class="stack live-status" data-testid="status">
             {headline(feed, admin)}
+            {obstacles(feed)}
             {components(feed)}
             {signed_in.then(|| keys_table(feed))}
+            {signed_in.then(|| cells::table(feed))}
         </div>
     }
 }
@@ -88,6 +92,40 @@ fn has_no_key(feed: Feed) -> bool {
     feed.live.with(|live| live.status.total_keys == 0)
 }
 
+/// What keeps calls back whatever the key, and until when. There is no such part while nothing does.
+fn obstacles(feed: Feed) -> impl IntoView {
+    let obstacles = Memo::new(move |_| feed.live.with(|live| live.status.obstacles.clone()));
+    move || {
+        let obstacles = obstacles.get();
+        (!obstacles.is_empty()).then(|| {
+            view! {
+                <section class="card" aria-labelledby="status-obstacles" data-testid="obstacles">
+                    <div class="card-head">
+                        <h2 id="status-obstacles">{text::live::OBSTACLES}</h2>
+                    </div>
+                    <ul class="status-obstacles">
+                        {obstacles.into_iter().map(|obstacle| one_obstacle(feed, obstacle)).collect_view()}
+                    </ul>
+                </section>
+            }
+        })
+    }
+}
+
+fn one_obstacle(feed: Feed, obstacle: Obstacle) -> impl IntoView {
+    let sentence = text::outage::obstacle(&obstacle);
+    let next = move || text::outage::what_next(obstacle.kind, obstacle.retry_in_ms.map(|ms| feed.left_ms(ms)));
+    view! {
+        <li class="tone-degraded">
+            <Icon name="degraded"/>
+            <div>
+                <p>{sentence}</p>
+                <p class="muted label number">{next}</p>
+            </div>
+        </li>
+    }
+}
+
 fn components(feed: Feed) -> impl IntoView {
     let components = Memo::new(move |_| {
         feed.live
@@ -151,31 +189,23 @@ fn keys_table(feed: Feed) -> impl IntoView {
 fn key_row(feed: Feed, key: KeyStatus) -> impl IntoView {
     let (tone, icon) = key_look(key.state);
     let ready_in_ms = key.ready_in_ms.filter(|_| !key.state.serves());
-    let back = move || match ready_in_ms.map(|ms| feed.left_ms(ms)) {
-        Some(left_ms) if left_ms > 0 => text::live::ready_in(left_ms),
-        Some(_) => text::live::ANY_MOMENT.to_owned(),
-        None => text::NEVER.to_owned(),
-    };
-    // A key can serve one model and rest on another: then the row says which.
-    let resting: Vec<String> = if key.state.serves() {
-        key.cells
-            .iter()
-            .filter(|cell| cell.state != CellState::Available)
-            .map(text::live::cell)
-            .collect()
-    } else {
-        Vec::new()
-    };
+    let back = move || back_in(feed, ready_in_ms);
     view! {
         <tr>
             <th scope="row" class="nowrap">{text::live::key(key.key_number)}</th>
-            <td>
-                <Pill tone icon word=key.state.label()/>
-                {resting.into_iter().map(|line| view! { <small class="status-cell">{line}</small> }).collect_view()}
-            </td>
+            <td><Pill tone icon word=key.state.label()/></td>
             <td class="nowrap">{back}</td>
             <td class="table-number">{text::count(key.request_count)}</td>
             <td class="table-number">{text::live::success_rate(key.success_count, key.success_count + key.error_count)}</td>
         </tr>
+    }
+}
+
+/// When a rest ends, as read with the state and counted down since.
+fn back_in(feed: Feed, ready_in_ms: Option<u64>) -> String {
+    match ready_in_ms.map(|ms| feed.left_ms(ms)) {
+        Some(left_ms) if left_ms > 0 => text::live::ready_in(left_ms),
+        Some(_) => text::live::ANY_MOMENT.to_owned(),
+        None => text::NEVER.to_owned(),
     }
 }

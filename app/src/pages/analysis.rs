@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use crate::backend::BackendRef;
-use crate::components::{AnalysisPill, Frame, Icon, Place, RegionError, Waterfall, When};
+use crate::components::{AnalysisPill, Frame, Icon, Pill, Place, RegionError, Waterfall, When};
 use crate::context::PageContext;
 use crate::document::PageStatus;
 use crate::error::{AppError, ErrorCode};
@@ -10,7 +10,7 @@ use crate::islands::CopyButton;
 use crate::markdown;
 use crate::pages::error_page;
 use crate::text::{self, analysis as words};
-use crate::types::Analysis;
+use crate::types::{Analysis, AnalysisState};
 
 /// Prompts up to here are shown unfolded.
 const SHORT_PROMPT_CHARS: usize = 1_200;
@@ -56,12 +56,20 @@ pub fn AnalysisDetail() -> impl IntoView {
 fn Whole(analysis: Analysis) -> impl IntoView {
     let summary = analysis.summary.clone();
     let has_text = !analysis.text.trim().is_empty();
+    // Nothing else completes without a call.
+    let cached = summary.state == AnalysisState::Complete && analysis.attempts.is_empty();
+    let no_call = if cached {
+        words::ATTEMPTS_CACHED
+    } else {
+        words::ATTEMPTS_NONE
+    };
     view! {
         <div class="analysis">
             <div class="analysis-head">
                 <a class="analysis-back" href="/history"><Icon name="chevron-left"/>{words::BACK}</a>
                 <p class="analysis-line">
                     <AnalysisPill state=summary.state/>
+                    {cached.then(|| view! { <Pill tone="tone-unknown" icon="history" word=words::CACHED/> })}
                     <span>{text::kind(summary.kind)}</span>
                     <When at=summary.created_at.clone()/>
                     <span class="number">{text::took(summary.response_time_ms)}</span>
@@ -75,7 +83,7 @@ fn Whole(analysis: Analysis) -> impl IntoView {
                 <Prompt prompt=analysis.prompt.clone() system=analysis.system.clone() images=analysis.image_count/>
                 {analysis.error.clone().map(|error| view! { <Failure error/> })}
                 <Answer text=analysis.text.clone()/>
-                <Waterfall attempts=analysis.attempts.clone() whole_ms=summary.response_time_ms/>
+                <Waterfall attempts=analysis.attempts.clone() whole_ms=summary.response_time_ms none=no_call/>
             </div>
             <Facts analysis/>
         </div>
@@ -103,13 +111,14 @@ fn Prompt(prompt: String, system: Option<String>, images: u32) -> impl IntoView 
 
 #[component]
 fn Failure(error: AppError) -> impl IntoView {
+    let reset_at = error.reset_at.filter(|_| error.code == ErrorCode::QuotaExceeded);
     view! {
         <section class="banner tone-major" data-testid="analysis-error">
             <Icon name="major"/>
             <div class="banner-body">
                 <p class="banner-title">{error.message}</p>
-                {error.details.map(|details| view! { <p>{details}</p> })}
-                {error.reset_at.map(|at| view! { <p>{text::error::RESET}" "<When at/></p> })}
+                {error.details.map(|details| view! { <p>{text::compose::plain(&details)}</p> })}
+                {reset_at.map(|at| view! { <p>{text::compose::reset_at(&at)}</p> })}
                 <p class="label">
                     <code>{error.code.as_str()}</code>
                     {error.request_id.map(|id| view! { " · "{text::error::REQUEST_ID}" "<code>{id}</code> })}

@@ -57,6 +57,7 @@ fn kept_draft(refused: &RefusedForm) -> Draft {
         system: refused.kept("system"),
         temperature: refused.kept("temperature"),
         max_output_tokens: refused.kept("maxOutputTokens"),
+        images_lost: 0,
     }
 }
 
@@ -71,6 +72,7 @@ fn draft_again(analysis: Analysis, models: &[String]) -> Draft {
             model
         },
         system: analysis.system.unwrap_or_default(),
+        images_lost: analysis.image_count,
         ..Draft::default()
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{count as count_of, remaining, took};
+use crate::error::ErrorCode;
 use crate::types::{AnalysisResult, Phase, Progress};
 
 pub const FORM: &str = "New analysis";
@@ -36,10 +37,15 @@ pub const COPY_ID: &str = "Copy id";
 pub const DOWNLOAD: &str = "Download .md";
 pub const DOWNLOAD_JSON: &str = "Download .json";
 pub const RETRY: &str = "Retry";
+pub const TRY_AGAIN: &str = "Try again";
+pub const RETRY_NOW: &str = "You can try again now.";
+pub const STOPPED_WAITING: &str = "Stopped while waiting for a key";
+pub const QUEUED_HINT: &str =
+    "Every key is busy or resting. The request is sent by itself when one is free; Stop takes it out of the line.";
 pub const EDIT: &str = "Edit";
 pub const STORED: &str = "Open in history";
-pub const CACHED: &str = "This answer was given before and came from the cache.";
-pub const FRESH: &str = "Run again fresh";
+pub const CACHED: &str = "The same was asked before; this is the answer it got. No call was made.";
+pub const FRESH: &str = "Run fresh";
 pub const CUT: &str = "The answer ends early: it reached its longest length. Raise \"Longest answer\" for more.";
 pub const INTERRUPTED: &str = "Interrupted";
 pub const REQUEST_ID: &str = "Request id";
@@ -73,10 +79,44 @@ pub fn progress(progress: &Progress) -> String {
     }
 }
 
+/// Such as "Waiting for a key: 3rd in line, about 12 s". `passed_ms`: since the server said so; its estimate counts down.
+pub fn queued(progress: &Progress, passed_ms: u64) -> String {
+    let place = progress.position.map(|position| match position {
+        0 | 1 => "next in line".to_owned(),
+        position => format!("{} in line", ordinal(position)),
+    });
+    let wait = progress
+        .estimate_ms
+        .map(|estimate_ms| match estimate_ms.saturating_sub(passed_ms) {
+            0 => "any moment now".to_owned(),
+            left_ms => format!("about {}", remaining(left_ms)),
+        });
+    match (place, wait) {
+        (None, None) => self::progress(progress),
+        (Some(only), None) | (None, Some(only)) => format!("Waiting for a key: {only}"),
+        (Some(place), Some(wait)) => format!("Waiting for a key: {place}, {wait}"),
+    }
+}
+
+/// 1st, 2nd, 3rd, 11th, 22nd.
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
 /// Such as "Done in 4.1 s, 312 words, key 2".
 pub fn done(result: &AnalysisResult) -> String {
     let mut line = if result.cached {
-        "Answered from the cache".to_owned()
+        match result.response_time_ms {
+            0..100 => "From cache, under 0.1 s".to_owned(),
+            ms => format!("From cache, {}", took(ms)),
+        }
     } else {
         format!("Done in {}", took(result.response_time_ms))
     };
@@ -140,6 +180,40 @@ pub fn images_too_large(name: &str, together: u64) -> String {
     )
 }
 
+/// Shown where an analysis with images is run again.
+pub fn images_lost(count: u32) -> String {
+    let (what, them) = if count == 1 {
+        ("an image".to_owned(), "it")
+    } else {
+        (format!("{count} images"), "them")
+    };
+    format!("This analysis had {what}. Images are not kept: choose {them} again.")
+}
+
+/// Effect and next step beside an error, where its own sentence, made for programs, leaves them out.
+pub fn what_next(code: ErrorCode, has_text: bool) -> Option<&'static str> {
+    Some(match code {
+        ErrorCode::QuotaExceeded => "No analysis is possible until then. Your text is kept in this tab.",
+        ErrorCode::PartialQuota | ErrorCode::NoCapacity => {
+            "Nothing was answered. Your text is kept: try again when a key is free."
+        }
+        ErrorCode::RateLimited => {
+            "Nothing was sent to the provider. Your text is kept: try again when the time has passed."
+        }
+        ErrorCode::InvalidKeys | ErrorCode::NoKeys => {
+            "No analysis is possible until an administrator has seen to the keys. Your text is kept in this tab."
+        }
+        ErrorCode::UpstreamUnavailable | ErrorCode::UpstreamBadResponse if !has_text => {
+            "Neither your text nor a key is at fault. Your text is kept."
+        }
+        ErrorCode::UpstreamTimeout if !has_text => {
+            "Your text is kept. A shorter text, or a lower \"Longest answer\", is answered sooner."
+        }
+        ErrorCode::Blocked => "The same text would be declined again. It is kept, ready to be changed.",
+        _ => return None,
+    })
+}
+
 /// For an answer without a reason of its own.
 pub fn unexplained(status: u16) -> String {
     format!("The server answered with status {status}. Try again; if it stays, tell its administrator.")
@@ -147,9 +221,13 @@ pub fn unexplained(status: u16) -> String {
 
 /// Some of the API's texts begin with a sign; here an icon stands before them.
 pub fn plain(warning: &str) -> String {
-    warning
+    let mut words = warning
         .trim_start_matches(|sign: char| !sign.is_ascii_alphanumeric())
-        .to_owned()
+        .to_owned();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
 }
 
 pub fn remove(name: &str) -> String {
@@ -158,24 +236,71 @@ pub fn remove(name: &str) -> String {
 
 /// `instant` is RFC 3339 in UTC.
 pub fn reset_at(instant: &str) -> String {
-    let date = instant.get(..10).unwrap_or_default();
-    format!("The quota comes back on {date} at {}.", super::live::clock(instant))
+    format!("The quota comes back on {}.", super::date_and_time(instant))
 }
 
 /// What is said beside an error that time heals. `left_ms` counts down.
 pub fn retry_in(left_ms: u64) -> String {
     match left_ms {
-        0 => "You can try again now.".to_owned(),
-        _ => format!("Try again in {}.", remaining(left_ms)),
+        0 => RETRY_NOW.to_owned(),
+        _ => format!("Possible in {}.", remaining(left_ms)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{character_count, file_size};
+    use super::{character_count, file_size, queued};
+    use crate::types::{Phase, Progress};
+
+    #[track_caller]
+    fn check_queued(position: Option<u32>, estimate_ms: Option<u64>, passed_ms: u64, line: &str) {
+        let progress = Progress {
+            phase: Phase::Queued,
+            message: String::new(),
+            attempt: 0,
+            keys: 3,
+            position,
+            estimate_ms,
+        };
+        assert_eq!(queued(&progress, passed_ms), line);
+    }
+
+    #[test]
+    fn a_place_in_the_queue_is_said_with_what_is_known() {
+        check_queued(Some(3), Some(12_000), 0, "Waiting for a key: 3rd in line, about 12 s");
+        check_queued(
+            Some(3),
+            Some(12_000),
+            11_500,
+            "Waiting for a key: 3rd in line, about 1 s",
+        );
+        check_queued(
+            Some(1),
+            Some(12_000),
+            12_000,
+            "Waiting for a key: next in line, any moment now",
+        );
+        check_queued(Some(2), None, 500, "Waiting for a key: 2nd in line");
+        check_queued(None, Some(95_000), 0, "Waiting for a key: about 1 min");
+        check_queued(None, None, 0, "Waiting for a key…");
+        for (position, word) in [
+            (11, "11th"),
+            (12, "12th"),
+            (13, "13th"),
+            (21, "21st"),
+            (102, "102nd"),
+            (113, "113th"),
+        ] {
+            check_queued(Some(position), None, 0, &format!("Waiting for a key: {word} in line"));
+        }
+    }
 
     #[test]
     fn a_warning_loses_only_its_sign() {
+        assert_eq!(
+            super::plain("answered by gemini-2.5-flash-lite"),
+            "Answered by gemini-2.5-flash-lite"
+        );
         assert_eq!(
             super::plain("\u{26a0}\u{fe0f} PARTIAL QUOTA EXCEEDED: 1 of 3"),
             "PARTIAL QUOTA EXCEEDED: 1 of 3"

@@ -1,7 +1,7 @@
 //! Words of the live state: levels, durations, ages.
 
 use super::remaining;
-use crate::types::{CellStatus, Level, PublicStatus};
+use crate::types::{Level, PublicStatus};
 
 pub const UNKNOWN: &str = "Unknown";
 pub const NOT_SET_UP_SENTENCE: &str = "No provider key is configured, so nothing can be analysed.";
@@ -16,6 +16,11 @@ pub const KEYS: &str = "Keys";
 pub const KEY: &str = "Key";
 pub const NO_KEYS: &str = "No key is configured.";
 pub const STATE: &str = "State";
+pub const CELLS: &str = "Use by key and model";
+pub const MODEL: &str = "Model";
+pub const MINUTE: &str = "Last minute";
+pub const TODAY: &str = "Today";
+pub const OBSTACLES: &str = "What holds calls back";
 pub const BACK: &str = "Back";
 pub const ANY_MOMENT: &str = "any moment";
 pub const REQUESTS: &str = "Requests";
@@ -85,9 +90,12 @@ pub fn ready_in(left_ms: u64) -> String {
     format!("in {}", remaining(left_ms))
 }
 
-/// One model that a key cannot serve just now.
-pub fn cell(cell: &CellStatus) -> String {
-    format!("{}: {}", cell.model, super::cell_state(cell.state))
+/// Such as "4 of 10", or "4" where no limit is known.
+pub fn used(used: u64, limit: Option<u64>) -> String {
+    match limit {
+        Some(limit) => format!("{} of {}", super::count(used), super::count(limit)),
+        None => super::count(used),
+    }
 }
 
 /// Such as "98.1 %"; a dash before the first call. `judged` leaves out calls that were stopped or refused for the caller's sake.

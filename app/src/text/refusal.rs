@@ -21,6 +21,7 @@ pub fn partial_quota_details(spent: u32, total: u32, available: u32) -> String {
 pub const NO_KEYS: &str = "No provider key is configured yet. An admin can add the first one on the set-up page or as \
                            GOOGLE_AI_API_KEY_1.";
 pub const NO_CAPACITY: &str = "No key can take this request right now. Please try again shortly.";
+pub const LINE_IS_FULL: &str = "Too many requests are waiting for a key right now. Please try again shortly.";
 pub const PROVIDER_DOWN: &str = "The AI provider is not answering right now. Please try again in a moment.";
 pub const PROVIDER_TROUBLE: &str = "The AI provider is having trouble. Please try again in a moment.";
 pub const PROVIDER_SLOW: &str = "The AI provider did not answer in time. Please try again.";

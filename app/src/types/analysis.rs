@@ -259,6 +259,12 @@ pub struct Progress {
     pub attempt: u32,
     /// Keys configured.
     pub keys: u32,
+    /// Place in the queue, the next one is 1; only while queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u32>,
+    /// Until a key is expected; only while queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,6 +32,9 @@ pub struct ServiceStatus {
     pub next_reset_in_ms: Option<u64>,
     /// What people can use, and how each is doing.
     pub components: Vec<Component>,
+    /// What keeps calls back whatever the key; mostly nothing.
+    #[serde(default)]
+    pub obstacles: Vec<Obstacle>,
     /// Every answer comes from the provider simulator.
     pub simulated: bool,
     /// When this was read.
@@ -46,6 +49,30 @@ pub struct Component {
     pub level: Level,
 }
 
+/// Something that keeps calls back whatever the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Obstacle {
+    pub kind: ObstacleKind,
+    /// The model it is about; absent when it is about all. Only models that this server is set up for are ever named.
+    pub model: Option<String>,
+    /// Until one call tries again; 0 when the next one does; absent when nobody can say.
+    pub retry_in_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObstacleKind {
+    /// The provider refuses everybody for the moment.
+    ProviderDown,
+    /// Too many calls of one model failed.
+    ModelDown,
+    /// The provider says that there is no such model.
+    ModelGone,
+    /// The provider does not serve this server's location to keys without billing.
+    RegionRefused,
+}
+
 /// What anyone may know: no key numbers, no masks. `GET /api/status.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +84,8 @@ pub struct PublicStatus {
     pub next_reset: Option<String>,
     pub next_reset_in_ms: Option<u64>,
     pub components: Vec<Component>,
+    #[serde(default)]
+    pub obstacles: Vec<Obstacle>,
     pub simulated: bool,
     pub checked_at: String,
 }
@@ -71,6 +100,7 @@ impl From<&ServiceStatus> for PublicStatus {
             next_reset: status.next_reset.clone(),
             next_reset_in_ms: status.next_reset_in_ms,
             components: status.components.clone(),
+            obstacles: status.obstacles.clone(),
             simulated: status.simulated,
             checked_at: status.checked_at.clone(),
         }
@@ -140,9 +170,15 @@ pub struct CellStatus {
     pub model: String,
     pub state: CellState,
     pub ready_in_ms: Option<u64>,
+    /// Requests of the last 60 seconds, those under way included.
+    #[serde(default)]
+    pub used_minute: u64,
+    /// As configured or as the provider told it; unknown until then.
+    #[serde(default)]
+    pub limit_per_minute: Option<u64>,
     /// Requests since the provider's midnight.
     pub used_today: u64,
-    /// As the provider told it; unknown until it did.
+    /// As configured or as the provider told it; unknown until then.
     pub limit_per_day: Option<u64>,
 }
 
@@ -150,8 +186,10 @@ pub struct CellStatus {
 #[serde(rename_all = "snake_case")]
 pub enum CellState {
     Available,
-    /// One trial call after a rest is under way.
+    /// The rest is over; the next call tries whether it holds.
     Trial,
+    /// For a moment: that call is under way, or the key or its project is used as fast, or as often at once, as it may be.
+    Busy,
     CoolingDown,
     QuotaReached,
     /// The model is not on this project's tier.

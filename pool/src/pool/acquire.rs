@@ -5,8 +5,9 @@ use crate::{
     key::KeyId,
     lease::{Exhausted, Lease, LeaseFacts, Want},
     model::ModelId,
+    quota::Limits,
     rest::Gate,
-    selection::{Choice, Search},
+    selection::{Choice, Search, Trace},
     slots::NOWHERE,
     snapshot::Verdict,
     table::Standing,
@@ -27,6 +28,13 @@ impl KeyPool {
         if want.journey.is_over() || !self.lets_pass(want.model, now) {
             return Err(self.exhausted(want, now));
         }
+        if !self.may_repeat(want) {
+            let retry_at = None;
+            return Err(Exhausted {
+                retry_at,
+                ..self.exhausted(want, now)
+            });
+        }
         match self.choose(want, now, chance) {
             Some(choice) => self.lease(choice, want, now).ok_or_else(|| self.exhausted(want, now)),
             None => Err(self.exhausted(want, now)),
@@ -38,7 +46,7 @@ impl KeyPool {
         let Some(table) = self.tables.get_mut(model) else {
             return false;
         };
-        table.wake(&mut self.roster, now);
+        table.wake(&mut self.roster, now, self.day_end);
         let gates = [
             self.provider.rest.settle(now),
             table.hidden.settle(now),
@@ -47,13 +55,20 @@ impl KeyPool {
         gates.iter().all(|gate| gate.passes_at() <= now)
     }
 
+    /// A repetition after a failure of the provider has to be saved up for.
+    fn may_repeat(&self, want: &Want<'_>) -> bool {
+        let table = self.tables.get(want.model);
+        !want.journey.repeats() || table.is_some_and(|table| table.budget.allows_retry())
+    }
+
     /// Where the key is that [`acquire`](Self::acquire) would lease, if it were asked with the same arguments and nothing
     /// came due. Changes nothing, and reads nothing of the key itself: [`key_at`](Self::key_at) names it.
     #[must_use]
     pub fn peek(&self, want: &Want<'_>, now: Timestamp, chance: u64) -> Option<Place> {
         let table = self.tables.get(want.model)?;
         let gates = [&self.provider.rest, &table.hidden, &table.breaker.rest];
-        if want.journey.is_over() || gates.iter().any(|gate| gate.gate(now).passes_at() > now) {
+        if want.journey.is_over() || !self.may_repeat(want) || gates.iter().any(|gate| gate.gate(now).passes_at() > now)
+        {
             return None;
         }
         let (choice, _) = self.search(want, now, chance)?.choose(self.strategy, self.current)?;
@@ -68,8 +83,12 @@ impl KeyPool {
 
     fn choose(&mut self, want: &Want<'_>, now: Timestamp, chance: u64) -> Option<Choice> {
         let search = self.search(want, now, chance)?;
-        let (choice, current) = search.choose(self.strategy, self.current)?;
-        self.current = current;
+        let (choice, trace) = search.choose(self.strategy, self.current)?;
+        match trace {
+            Trace::Nothing => {}
+            Trace::Stay(current) => self.current = Some(current),
+            Trace::Turn(key) => self.tables.get_mut(want.model)?.take_turn(key, &self.roster),
+        }
         Some(choice)
     }
 
@@ -83,6 +102,7 @@ impl KeyPool {
             day_end: self.day_end,
             chance,
             brief: true,
+            avoiding: true,
         })
     }
 
@@ -101,9 +121,23 @@ impl KeyPool {
             NOWHERE => table.cell_or_new(spot.project, born),
             cell => cell,
         };
-        table.usage_mut(cell)?.reserve(want.tokens);
         let key = self.roster.keys.get_mut(key_slot)?;
         key.requests += 1;
+        let has_limits = table.usage(cell)?.limited || table.configured(key.key.tier) != Limits::default();
+        let limits = if has_limits {
+            table.limits(table.usage(cell)?, key.key.tier, now)
+        } else {
+            Limits::default()
+        };
+        let usage = table.usage_mut(cell)?;
+        let is_test = usage.reserve(want.tokens, &limits, &self.policy, now);
+        let is_full = (is_test || has_limits) && usage.room_at(&limits, now, self.day_end) > now;
+        let must_pause = self.policy.pace.is_some_and(|pace| key.step(pace, now));
+        if want.journey.is_new() {
+            table.budget.deposit(self.policy.retry_permille);
+        } else if want.journey.repeats() {
+            table.budget.spend();
+        }
         table.rescore((key.class(), at), spot.project, cell, now, self.day_end);
         table.leases = table.leases.saturating_add(1);
         self.serial = serial;
@@ -131,9 +165,16 @@ impl KeyPool {
             cell,
             calm: spot.score.calm,
             at,
+            accepted: false,
+            is_test,
         };
         if !spot.score.calm {
             lease.facts.trial |= self.begin_trials(&lease, lost_at);
+        }
+        if must_pause {
+            self.refresh_project(spot.project, now);
+        } else if is_full {
+            self.refresh(Reach::Cell(spot.project), want.model, now);
         }
         Some(lease)
     }
@@ -225,6 +266,7 @@ impl KeyPool {
     fn soonest_project(&self, want: &Want<'_>, now: Timestamp) -> Option<Timestamp> {
         let search = Search {
             brief: false,
+            avoiding: false,
             ..self.search(want, now, 0)?
         };
         // A wait ends the preference for a key.
@@ -238,11 +280,9 @@ impl KeyPool {
                 Standing::Later(_) | Standing::Never | Standing::Ready { .. } => None,
             };
         }
-        search
-            .table
-            .due()
-            .iter()
-            .find(|(_, project)| search.would_allow(*project))
-            .map(|&(at, _)| at)
+        let mut due = search.table.due().iter();
+        let due = due.find(|(_, project)| search.would_allow(*project)).map(|&(at, _)| at);
+        // A call with many tokens may have to wait although a cell is ready for smaller ones.
+        due.into_iter().chain(search.soonest_fit()).min()
     }
 }

@@ -1,6 +1,6 @@
 //! Which keys there are.
 
-use super::KeyPool;
+use super::{KeyPool, probes::Target};
 use crate::{
     cell::Cell,
     key::{Key, KeyId},
@@ -114,9 +114,17 @@ impl KeyPool {
 
     fn hand_on(&mut self, from: u32, to: u32) {
         let newest = self.serial;
+        let fault = self.roster.projects.get(from).and_then(|entry| entry.fault);
+        if let (Some(fault), Some(entry)) = (fault, self.roster.projects.get_mut(to))
+            && entry.fault.is_none_or(|known| known.fault < fault.fault)
+        {
+            entry.fault = Some(fault);
+            let target = Target::Project(entry.id);
+            self.schedule(target, fault.probing);
+        }
         for table in self.tables.iter_mut() {
             let old = table.cell_slot(from);
-            let Some(learned) = table.usage(old).map(Usage::learned) else {
+            let Some((learned, learned_at)) = table.usage(old).map(Usage::learned_at) else {
                 continue;
             };
             let Some(rested) = table.cells.get(old).map(Cell::knowledge) else {
@@ -125,7 +133,7 @@ impl KeyPool {
             let new = table.cell_or_new(to, newest);
             if let Some((cell, usage)) = table.cell_and_usage_mut(new) {
                 cell.adopt(rested, newest);
-                usage.recall(learned);
+                usage.recall(learned, learned_at);
             }
             table.forget_score(to);
         }

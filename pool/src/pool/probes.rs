@@ -175,7 +175,10 @@ impl KeyPool {
         if let Some(known) = known {
             self.probes.remove(&(known.at, target));
             *known = probing;
-            self.probes.insert((probing.at, target));
+            // Where no probe helps none is due.
+            if probing.at < Timestamp::MAX {
+                self.probes.insert((probing.at, target));
+            }
         }
     }
 

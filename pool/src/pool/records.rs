@@ -71,13 +71,16 @@ impl KeyPool {
             day_retries,
         } = cell.knowledge();
         let (requests_today, tokens_today) = usage.today();
+        let (learned, learned_at) = usage.learned_at();
         Some(Record::Cell {
             project,
             model: table.name.clone(),
             rest,
             spent_until_reset,
             day_retries,
-            learned: usage.learned(),
+            learned,
+            learned_at,
+            minute: usage.stored_minute(),
             requests_today,
             tokens_today,
             day_end: usage.day_end(),

@@ -12,31 +12,65 @@ use crate::{
     outcome::Outcome,
     record::{Changes, Fault, Notice, Record},
     roster::{AccountEntry, KeyEntry},
-    table::Table,
+    table::{Standing, Table},
     time::Timestamp,
     usage::Usage,
 };
 
 /// One report.
-struct Call {
-    lease: Lease,
+struct Call<'a> {
+    lease: &'a Lease,
     now: Timestamp,
 }
 
 impl KeyPool {
+    /// The provider accepted the call: its status line promises an answer, which may take minutes. Rests that this call
+    /// tries end here, and its place in the minute's quota begins. Optional: a report says the same, later.
+    pub fn accepted(&mut self, lease: &mut Lease, now: Timestamp) -> Changes {
+        let mut changes = Changes::default();
+        if lease.accepted {
+            return changes;
+        }
+        self.tick(now);
+        let call = Call { lease, now };
+        let reserved = call.lease.reserved();
+        let table = self.tables.get_mut(call.lease.facts.model);
+        if let Some(usage) = table.and_then(|table| usage_of(table, &call)) {
+            usage.accept(&reserved, now);
+        }
+        let reach = self.answered(&call, &mut changes).max(self.room_for_more(&call));
+        self.refresh(reach, call.lease.facts.model, now);
+        self.rescore(&call);
+        lease.accepted = true;
+        changes
+    }
+
     /// Takes in how a leased call ended.
     pub fn report(&mut self, lease: Lease, outcome: &Outcome, now: Timestamp) -> Changes {
         let mut changes = Changes::default();
         self.tick(now);
-        let call = Call { lease, now };
+        let call = Call { lease: &lease, now };
         let ended = self.end(&call, outcome);
         let judged = self.judge(&call, outcome, &mut changes);
-        self.refresh(ended.max(judged), call.lease.facts.model, now);
+        let reach = ended.max(judged).max(self.room_for_more(&call));
+        self.refresh(reach, call.lease.facts.model, now);
         self.rescore(&call);
         changes
     }
 
-    fn rescore(&mut self, call: &Call) {
+    /// A cell without room may have some again.
+    fn room_for_more(&mut self, call: &Call<'_>) -> Reach {
+        let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
+            return Reach::Nothing;
+        };
+        let watched = call.lease.is_test || usage_of(table, call).is_some_and(|usage| usage.limited);
+        match table.standing(call.lease.project_slot) {
+            Standing::Later(_) if watched => Reach::Cell(call.lease.project_slot),
+            Standing::Ready { .. } | Standing::Later(_) | Standing::Never => Reach::Nothing,
+        }
+    }
+
+    fn rescore(&mut self, call: &Call<'_>) {
         let day_end = self.day_end;
         let Some(class) = self.key_of(call).map(|key| key.class()) else {
             return;
@@ -44,7 +78,7 @@ impl KeyPool {
         if let Some(table) = self.tables.get_mut(call.lease.facts.model)
             && usage_of(table, call).is_some()
         {
-            let Lease {
+            let &Lease {
                 at, project_slot, cell, ..
             } = call.lease;
             table.rescore((class, at), project_slot, cell, call.now, day_end);
@@ -52,7 +86,7 @@ impl KeyPool {
     }
 
     /// What every outcome does: the reservation is settled, trials end, the key's counts move.
-    fn end(&mut self, call: &Call, outcome: &Outcome) -> Reach {
+    fn end(&mut self, call: &Call<'_>, outcome: &Outcome) -> Reach {
         let day_end = self.day_end;
         self.provider.rest.end_trial(call.lease.serial);
         if let Some(table) = self.tables.get_mut(call.lease.facts.model) {
@@ -62,7 +96,7 @@ impl KeyPool {
             table.hidden.end_trial(call.lease.serial);
             table.breaker.rest.end_trial(call.lease.serial);
             if let Some(usage) = usage_of(table, call) {
-                usage.settle(outcome, call.lease.facts.tokens, call.now, day_end);
+                usage.settle(outcome, &call.lease.reserved(), call.now, day_end);
             }
         }
         if let Some(key) = self.key_of(call) {
@@ -81,7 +115,7 @@ impl KeyPool {
         }
     }
 
-    fn end_trials(&mut self, call: &Call) -> Reach {
+    fn end_trials(&mut self, call: &Call<'_>) -> Reach {
         let mut reach = Reach::Nothing;
         if let Some(table) = self.tables.get_mut(call.lease.facts.model)
             && let Some(cell) = cell_of(table, call)
@@ -101,9 +135,12 @@ impl KeyPool {
         reach
     }
 
-    fn judge(&mut self, call: &Call, outcome: &Outcome, changes: &mut Changes) -> Reach {
+    fn judge(&mut self, call: &Call<'_>, outcome: &Outcome, changes: &mut Changes) -> Reach {
         match outcome {
-            Outcome::Success { .. } | Outcome::Blocked { .. } => self.answered(call, changes),
+            Outcome::Success { .. } | Outcome::Blocked { .. } => {
+                let reach = self.answered(call, changes);
+                reach.max(self.day_by_count(call, changes))
+            }
             Outcome::InvalidKey => self.fault_of_key(call, Fault::Suspect, changes),
             Outcome::Revoked { whole_project: false } => self.fault_of_key(call, Fault::Revoked, changes),
             Outcome::Revoked { whole_project: true } => self.fault_of_project(call, Fault::Revoked, changes),
@@ -127,7 +164,7 @@ impl KeyPool {
         }
     }
 
-    fn answered(&mut self, call: &Call, changes: &mut Changes) -> Reach {
+    fn answered(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
         let mut reach = Reach::Nothing;
         self.provider.answer(call.lease.serial);
         if matches!(call.lease.facts.tier, Tier::Free)
@@ -179,7 +216,7 @@ impl KeyPool {
         reach
     }
 
-    fn region(&mut self, call: &Call, changes: &mut Changes) -> Reach {
+    fn region(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
         if self.region_refused_since.is_none() {
             self.region_refused_since = Some(call.now);
             changes.notice(Notice::RegionRefused);
@@ -187,7 +224,7 @@ impl KeyPool {
         Reach::Nothing
     }
 
-    fn empty(&mut self, call: &Call) -> Reach {
+    fn empty(&mut self, call: &Call<'_>) -> Reach {
         if let Some(table) = self.tables.get_mut(call.lease.facts.model) {
             table.empty_answers += 1;
             if let Some(usage) = usage_of(table, call) {
@@ -197,14 +234,14 @@ impl KeyPool {
         Reach::Nothing
     }
 
-    fn account_of(&mut self, call: &Call) -> Option<&mut AccountEntry> {
+    fn account_of(&mut self, call: &Call<'_>) -> Option<&mut AccountEntry> {
         self.roster
             .accounts
             .get_mut(call.lease.account_slot)
             .filter(|account| account.id == call.lease.facts.account)
     }
 
-    fn key_of(&mut self, call: &Call) -> Option<&mut KeyEntry> {
+    fn key_of(&mut self, call: &Call<'_>) -> Option<&mut KeyEntry> {
         self.roster
             .keys
             .get_mut(call.lease.key_slot)
@@ -213,14 +250,14 @@ impl KeyPool {
 }
 
 /// The usage the call reserved on, unless its place went to another project since.
-fn usage_of<'a>(table: &'a mut Table, call: &Call) -> Option<&'a mut Usage> {
+fn usage_of<'a>(table: &'a mut Table, call: &Call<'_>) -> Option<&'a mut Usage> {
     table
         .usage_mut(call.lease.cell)
         .filter(|usage| usage.knows(call.lease.project_slot, call.lease.serial))
 }
 
 /// The cell beside that usage.
-fn cell_of<'a>(table: &'a mut Table, call: &Call) -> Option<&'a mut Cell> {
+fn cell_of<'a>(table: &'a mut Table, call: &Call<'_>) -> Option<&'a mut Cell> {
     usage_of(table, call)?;
     table.cells.get_mut(call.lease.cell)
 }

@@ -138,6 +138,8 @@ impl KeyPool {
             spent_until_reset,
             day_retries,
             learned,
+            learned_at,
+            minute,
             requests_today,
             tokens_today,
             day_end: counted_until,
@@ -155,7 +157,10 @@ impl KeyPool {
         let Some((cell, usage)) = table.cell_and_usage_mut(slot) else {
             return;
         };
-        usage.recall(learned);
+        usage.recall(learned, learned_at.min(now));
+        if let Some(minute) = minute {
+            usage.resume_minute(minute, now);
+        }
         if counted_until == day_end {
             usage.resume_day(requests_today, tokens_today, day_end);
         }

@@ -144,6 +144,13 @@ impl KeyPool {
         let state = table
             .cell_of(key.project)
             .map_or(CellState::Ready, |cell| cell.state(slot, now));
+        let state = match state {
+            CellState::Ready | CellState::Trial => self.without_room(key, table, now).unwrap_or(state),
+            CellState::Busy
+            | CellState::Cooling { .. }
+            | CellState::Exhausted { .. }
+            | CellState::NotEntitled { .. } => state,
+        };
         let account = self
             .roster
             .projects
@@ -162,6 +169,29 @@ impl KeyPool {
                 | CellState::NotEntitled { .. },
                 Gate::Open | Gate::Trial | Gate::Busy { .. } | Gate::Closed { .. },
             ) => state,
+        }
+    }
+
+    /// What a cell is that nothing speaks against but its own limits or the key's pace; `None` when a call has room.
+    fn without_room(&self, key: &KeyEntry, table: &Table, now: Timestamp) -> Option<CellState> {
+        let day_end = self.day_end_at(now);
+        let usage = table.usage(table.cell_slot(key.project));
+        if usage.is_some_and(|usage| usage.tested_until() > now) {
+            return Some(CellState::Busy);
+        }
+        let room_at = usage.map_or(Timestamp::EPOCH, |usage| {
+            let limits = table.limits(usage, self.roster.tier(key.project), now);
+            usage.room_at(&limits, now, day_end)
+        });
+        if room_at == Timestamp::MAX {
+            Some(CellState::Busy)
+        } else if room_at > now && room_at >= day_end {
+            Some(CellState::Exhausted { until: room_at })
+        } else if room_at > now {
+            Some(CellState::Cooling { until: room_at })
+        } else {
+            // For a fraction of a second, mostly.
+            (key.paced_until(now) > now).then_some(CellState::Busy)
         }
     }
 
@@ -211,7 +241,7 @@ impl KeyPool {
 
     fn cell_view(&self, slot: u32, key: &KeyEntry, table: &Table, now: Timestamp) -> Option<CellView> {
         let usage = table.usage(table.cell_slot(key.project))?;
-        let limits = usage.learned().or(table.configured(key.key.tier));
+        let limits = table.limits(usage, self.roster.tier(key.project), now);
         let used = usage.used(now, self.day_end_at(now));
         let state = self.cell_state(slot, key, table, now);
         if !table.answered && state == CellState::Ready && !usage.is_telling() {

@@ -73,7 +73,7 @@ fn merit(search: &Search<'_>, class: &Class, spot: Spot, reading: Reading) -> Me
     let Some(usage) = search.table.usage(spot.cell) else {
         return Score::merit_unused();
     };
-    let limits = usage.learned().or(search.table.configured(class.tier));
+    let limits = search.table.limits(usage, class.tier, search.now);
     Score::of(usage, &limits, search.now, search.day_end).merit_now()
 }
 

@@ -1,11 +1,8 @@
 //! Stay on one key until it fails, then the next by number.
 
-use core::ops::Bound;
-
 use crate::{
     key::KeyId,
-    selection::{Choice, Search},
-    table::Rank,
+    selection::{Choice, Search, Trace},
 };
 
 /// The key to stay on. Its number tells where to go on when the key itself is gone.
@@ -15,45 +12,32 @@ pub(crate) struct Current {
     pub(crate) number: u32,
 }
 
-pub(super) fn choose(search: &Search<'_>, current: Option<Current>) -> Option<(Choice, Option<Current>)> {
+pub(super) fn choose(search: &Search<'_>, current: Option<Current>) -> Option<(Choice, Trace)> {
     let slot = current.and_then(|current| search.roster.key_slot(current.key));
-    let usable = slot.and_then(|key| {
-        let (spot, at) = search.spot_of_key(key)?;
-        Some(Choice { spot, at, key })
-    });
-    if let Some(choice) = usable
-        && search.allows_project(choice.spot.project)
-        && search.allows_key(choice.key)
-    {
-        return Some((choice, current));
+    if let Some(choice) = slot.and_then(|slot| search.choice_of_key(slot)) {
+        return Some((choice, Trace::Nothing));
     }
-    let choice = successor(search, current.map_or(0, |current| current.number))?;
+    let choice = successor(search, current)?;
     // A key that only this request must not use is still the one to stay on.
-    if usable.is_some() {
-        return Some((choice, current));
+    if slot.and_then(|slot| search.spot_of_key(slot)).is_some() {
+        return Some((choice, Trace::Nothing));
     }
     let key = &search.roster.keys.get(choice.key)?.key;
-    Some((
-        choice,
-        Some(Current {
-            key: key.id,
-            number: key.number,
-        }),
-    ))
+    let current = Current {
+        key: key.id,
+        number: key.number,
+    };
+    Some((choice, Trace::Stay(current)))
 }
 
 /// The next usable key by number, after the last the first again.
-fn successor(search: &Search<'_>, number: u32) -> Option<Choice> {
+fn successor(search: &Search<'_>, current: Option<Current>) -> Option<Choice> {
     let order = search.table.order()?;
-    // Lowest number first among equals of a project.
-    let ordered = Search { chance: 0, ..*search };
-    search.classes().find_map(|(&class, _)| {
-        let start: Rank = (class, number, u32::MAX);
-        let after = order.range((Bound::Excluded(start), Bound::Included((class, u32::MAX, u32::MAX))));
-        let before = order.range((class, 0, 0)..=start);
-        after.chain(before).find_map(|&(_, _, project)| {
-            let (spot, at) = search.table.spot(project)?;
-            ordered.choice(spot, at)
-        })
+    // Before the first.
+    let last = current.map_or((0, KeyId(0)), |current| (current.number, current.key));
+    let mut classes = order.classes().filter(|class| search.allows_class(class));
+    classes.find_map(|class| {
+        let mut ranks = order.keys_after(class, last);
+        ranks.find_map(|rank| search.choice_of_key(rank.slot))
     })
 }

@@ -5,6 +5,8 @@ use core::time::Duration;
 use super::{Standing, Table, UNUSED};
 use crate::{
     cell::Cell,
+    key::Tier,
+    quota::Limits,
     rest::Gate,
     roster::{Class, KeyEntry, Roster},
     slots::NOWHERE,
@@ -13,21 +15,23 @@ use crate::{
 
 impl Table {
     /// Looks at the projects whose instant has passed.
-    pub(crate) fn wake(&mut self, roster: &mut Roster, now: Timestamp) {
+    pub(crate) fn wake(&mut self, roster: &mut Roster, now: Timestamp, day_end: Timestamp) {
         while let Some(&(at, project)) = self.due.first()
             && at <= now
         {
-            self.refresh(project, roster, now);
+            self.refresh(project, roster, now, day_end);
         }
     }
 
-    /// Decides anew where a project stands. Must follow every change of its cell, keys, project or account.
-    pub(crate) fn refresh(&mut self, project: u32, roster: &mut Roster, now: Timestamp) {
-        let standing = self.judge(project, roster, now);
+    /// Decides anew where a project stands. Must follow every change of its cell, keys, project or account, and of its
+    /// usage where that may leave no room, or some again.
+    pub(crate) fn refresh(&mut self, project: u32, roster: &mut Roster, now: Timestamp, day_end: Timestamp) {
+        let standing = self.judge(project, roster, now, day_end);
         self.stand(project, standing);
+        self.index_project(project, roster, now);
     }
 
-    fn judge(&mut self, project: u32, roster: &mut Roster, now: Timestamp) -> Standing {
+    fn judge(&mut self, project: u32, roster: &mut Roster, now: Timestamp, day_end: Timestamp) -> Standing {
         let Roster {
             keys,
             projects,
@@ -48,36 +52,43 @@ impl Table {
         if at > Timestamp::EPOCH {
             at = at.max(now.plus(Duration::from_millis(1)));
         }
-        let cell = self
-            .cells
-            .get_mut(self.places.get(project as usize).map_or(NOWHERE, |place| place.cell));
-        let cell = cell.map(|cell| {
+        let tier = entry.tier(keys);
+        let cell_slot = self.cell_slot(project);
+        let limits = self
+            .usage(cell_slot)
+            .map_or(self.configured(tier), |usage| self.limits(usage, tier, now));
+        if let Some(usage) = self.usages.get_mut(cell_slot as usize) {
+            usage.limited = limits != Limits::default();
+            at = at.max(usage.room_at(&limits, now, day_end));
+        }
+        let cell = self.cells.get_mut(cell_slot).map(|cell| {
             at = at.max(cell.settle(now).passes_at());
             &*cell
         });
-        let calm = account.spend.is_open() && cell.is_none_or(Cell::is_calm);
+        // Whether a call's tokens fit depends on the call.
+        let counts_tokens = limits.tokens_per_minute.is_some() || limits.tokens_per_day.is_some();
+        let calm = account.spend.is_open() && cell.is_none_or(Cell::is_calm) && !counts_tokens;
         let only_key = match entry.keys.as_slice() {
             [key] => *key,
             _ => NOWHERE,
         };
-        let mut best: Option<(Class, u32)> = None;
+        let mut best: Option<Class> = None;
         let mut soonest: Option<Timestamp> = None;
         for &slot in &entry.keys {
             let Some(key) = keys.get(slot).filter(|key| key.is_sound()) else {
                 continue;
             };
-            let key_at = cell.map_or(Gate::Open, |cell| cell.key_gate(slot, now)).passes_at();
+            let rested_at = cell.map_or(Gate::Open, |cell| cell.key_gate(slot, now)).passes_at();
+            let key_at = rested_at.max(key.paced_until(now));
             if key_at <= now {
-                let rank = (key.class(), key.key.number);
-                best = Some(best.map_or(rank, |best| best.min(rank)));
+                best = Some(best.map_or(key.class(), |best| best.min(key.class())));
             } else {
                 soonest = Some(soonest.map_or(key_at, |soonest| soonest.min(key_at)));
             }
         }
         match (best, soonest) {
-            (Some((class, number)), _) if at <= now => Standing::Ready {
+            (Some(class), _) if at <= now => Standing::Ready {
                 class,
-                number,
                 spot: NOWHERE,
                 review_at: soonest.unwrap_or(Timestamp::MAX),
                 key: only_key,
@@ -98,15 +109,25 @@ impl Table {
     }
 
     pub(crate) fn forget_key(&mut self, project: u32, key: u32) {
+        self.unindex_key(key);
         let slot = self.cell_slot(project);
         if let Some(cell) = self.cells.get_mut(slot) {
             cell.forgive_key(key);
         }
     }
 
+    /// When a call of so many tokens has room in a cell that is ready: the epoch if now, [`Timestamp::MAX`] if a call under
+    /// way must end first.
+    pub(crate) fn fits_at(&self, cell: u32, tokens: u64, tier: Tier, now: Timestamp, day_end: Timestamp) -> Timestamp {
+        self.usage(cell).map_or(Timestamp::EPOCH, |usage| {
+            usage.fits_at(tokens, &self.limits(usage, tier, now), now, day_end)
+        })
+    }
+
     /// May this key be leased now, given that its project is ready?
     pub(crate) fn key_passes(&self, cell: u32, slot: u32, key: &KeyEntry, now: Timestamp) -> bool {
         key.is_sound()
+            && key.paced_until(now) <= now
             && match self.cells.get(cell).map_or(Gate::Open, |cell| cell.key_gate(slot, now)) {
                 Gate::Open | Gate::Trial => true,
                 Gate::Busy { .. } | Gate::Closed { .. } => false,

@@ -1,26 +1,9 @@
-//! Moving projects between the ready lists, the order and the tree of rests.
+//! Moving projects between the ready lists and the tree of rests.
 
 use super::{Place, Score, Spot, Standing, Table};
 use crate::{roster::Class, slots::NOWHERE, time::Timestamp};
 
 impl Table {
-    /// Follows an order from now on, or no more.
-    pub(crate) fn set_ordered(&mut self, ordered: bool) {
-        if ordered == self.order.is_some() {
-            return;
-        }
-        self.forget_scores();
-        self.order = ordered.then(|| {
-            (0_u32..)
-                .zip(&self.places)
-                .filter_map(|(project, place)| match place.standing {
-                    Standing::Ready { class, number, .. } => Some((class, number, project)),
-                    Standing::Later(_) | Standing::Never => None,
-                })
-                .collect()
-        });
-    }
-
     /// Moves a project between the lists.
     pub(super) fn stand(&mut self, project: u32, mut standing: Standing) {
         let place = self.place(project);
@@ -46,14 +29,14 @@ impl Table {
         now: Timestamp,
         day_end: Timestamp,
     ) {
-        // An order is followed without looking at scores.
-        if self.order.is_some() {
+        // An index is followed without looking at scores.
+        if !self.is_unindexed() {
             return;
         }
         let Some(usage) = self.usages.get(cell as usize) else {
             return;
         };
-        let limits = usage.learned().or(self.configured(class.tier));
+        let limits = self.limits(usage, class.tier, now);
         let score = Score::of(usage, &limits, now, day_end);
         let spots = self.ready.get_mut(&class);
         if let Some(spot) = spots.and_then(|spots| spots.get_mut(at as usize))
@@ -92,16 +75,9 @@ impl Table {
                 self.due.remove(&(at, project));
             }
             Standing::Ready {
-                class,
-                number,
-                spot,
-                review_at,
-                ..
+                class, spot, review_at, ..
             } => {
                 self.due.remove(&(review_at, project));
-                if let Some(order) = &mut self.order {
-                    order.remove(&(class, number, project));
-                }
                 self.give_up_spot(class, spot);
             }
         }
@@ -130,12 +106,13 @@ impl Table {
     fn enter(&mut self, project: u32, cell: u32, after: &mut Standing) {
         match after {
             Standing::Never => {}
+            // Not time, but the end of a call makes it ready.
+            Standing::Later(Timestamp::MAX) => {}
             Standing::Later(at) => {
                 self.due.insert((*at, project));
             }
             Standing::Ready {
                 class,
-                number,
                 spot,
                 review_at,
                 key,
@@ -143,9 +120,6 @@ impl Table {
             } => {
                 if *review_at != Timestamp::MAX {
                     self.due.insert((*review_at, project));
-                }
-                if let Some(order) = &mut self.order {
-                    order.insert((*class, *number, project));
                 }
                 let spots = self.ready.entry(*class).or_default();
                 *spot = u32::try_from(spots.len()).unwrap_or(NOWHERE);

@@ -49,7 +49,7 @@ fn free_keys_go_before_paid_ones_and_high_priority_before_low() {
         Key { priority: -1, ..key(2) },
         Key { priority: 5, ..key(3) },
     ];
-    for strategy in [Strategy::Headroom, Strategy::Sticky] {
+    for strategy in Strategy::ALL {
         let mut story = Story::with(strategy, keys.clone());
         let mut order = Vec::new();
         while let Ok(lease) = story.acquire() {
@@ -145,7 +145,7 @@ fn the_same_calls_with_the_same_chance_choose_the_same_keys() {
 
 #[test]
 fn peeking_names_the_key_that_a_lease_would_get_and_changes_nothing() {
-    for strategy in [Strategy::Headroom, Strategy::Sticky] {
+    for strategy in Strategy::ALL {
         let mut story = Story::with(strategy, (1..=9).map(key));
         for chance in (0..40_u64).map(|nth| nth.wrapping_mul(0x9E37_79B9_7F4A_7C15)) {
             let journey = story.pool.journey();
@@ -192,7 +192,7 @@ fn what_a_project_used_is_forgotten_with_the_minute_or_the_day_that_limits_it() 
     };
     for (limits, minute_later) in [(per_minute, 30..=70), (per_day, 0..=0)] {
         let mut story = Story::of(2);
-        story.pool.set_limits(story.model, Tier::Free, limits);
+        story.limit(limits);
         for _ in 0..50 {
             story.call_of(1, &OK);
         }
@@ -220,6 +220,6 @@ fn limits_that_change_count_from_the_next_call_on() {
         requests_per_day: Some(100),
         ..Limits::default()
     };
-    story.pool.set_limits(story.model, Tier::Free, limits);
+    story.limit(limits);
     assert_eq!(share_of_first(&mut story), 0);
 }

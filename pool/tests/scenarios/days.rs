@@ -2,9 +2,7 @@
 
 use core::time::Duration;
 
-use pool::{
-    AccountId, CellState, Key, KeyId, KeyPool, Limits, Policy, ProjectId, Strategy, Tier, Timestamp, Verdict, Want,
-};
+use pool::{AccountId, CellState, Key, KeyId, KeyPool, Limits, Policy, ProjectId, Strategy, Timestamp, Verdict, Want};
 
 use crate::{DAY, MIDNIGHT, NOON, OK, Story, key, secs};
 
@@ -153,25 +151,24 @@ fn a_spent_model_leaves_the_keys_other_models_alone() {
 #[test]
 fn a_minute_slides_and_a_day_begins_at_the_reset() {
     let mut story = Story::of(1);
-    story.pool.set_limits(
-        story.model,
-        Tier::Free,
-        Limits {
-            requests_per_day: Some(100),
-            ..Limits::default()
-        },
-    );
+    story.limit(Limits {
+        requests_per_day: Some(100),
+        ..Limits::default()
+    });
     let used = |story: &Story| story.pool.snapshot(story.now).keys[0].cells[0].used;
     for _ in 0..10 {
         story.call_of(1, &OK);
     }
     assert_eq!((used(&story).requests_minute, used(&story).tokens_minute), (10, 900));
-    // NOON is a whole minute: half of the next minute later, half of the last one still counts.
-    story.pass(secs(90));
-    assert_eq!((used(&story).requests_minute, used(&story).tokens_minute), (5, 450));
+    story.pass(secs(30));
+    story.call_of(1, &OK);
+    story.pass(secs(29));
+    assert_eq!((used(&story).requests_minute, used(&story).tokens_minute), (11, 990));
+    story.pass(secs(1));
+    assert_eq!((used(&story).requests_minute, used(&story).tokens_minute), (1, 90));
     story.pass(secs(30));
     assert_eq!(used(&story).requests_minute, 0);
-    assert_eq!((used(&story).requests_today, used(&story).tokens_today), (10, 900));
+    assert_eq!((used(&story).requests_today, used(&story).tokens_today), (11, 990));
     story.now = MIDNIGHT;
     assert_eq!((used(&story).requests_today, used(&story).tokens_today), (0, 0));
 }

@@ -10,18 +10,22 @@
 mod choosing;
 mod days;
 mod journeys;
+mod limits;
 mod models;
 mod outages;
 mod probes;
 mod storage;
+mod strategies;
 mod trials;
+mod turns;
 mod verdicts;
+mod weights;
 
 use core::time::Duration;
 
 use pool::{
-    AccountId, CellState, Exhausted, Journey, Key, KeyId, KeyPool, KeyState, Lease, ModelId, Next, Notice, Outcome,
-    Policy, ProjectId, Strategy, Tier, Timestamp, Verdict, Want,
+    AccountId, CellState, Exhausted, Journey, Key, KeyId, KeyPool, KeyState, Lease, Limits, ModelId, Next, Notice,
+    Outcome, Policy, ProjectId, Strategy, Tier, Timestamp, Verdict, Want,
 };
 
 const HOUR_MS: u64 = 3_600_000;
@@ -53,6 +57,7 @@ fn key(id: u64) -> Key {
         account: AccountId(id),
         tier: Tier::Free,
         priority: 0,
+        weight: 1,
         enabled: true,
     }
 }
@@ -86,6 +91,13 @@ impl Story {
 
     fn of(keys: u64) -> Self {
         Self::with(Strategy::Headroom, (1..=keys).map(key))
+    }
+
+    /// What a person configured for the model's free keys.
+    fn limit(&mut self, limits: Limits) {
+        let name = self.pool.model_name(self.model).to_owned();
+        self.pool
+            .configure_limits(&[(Some(name), Tier::Free, limits)], self.now);
     }
 
     fn pass(&mut self, duration: Duration) {
@@ -123,6 +135,18 @@ impl Story {
     fn call_of(&mut self, project: u64, outcome: &Outcome) {
         let lease = self.lease_of(project);
         self.report(lease, outcome);
+    }
+
+    /// May a new request lease the key of this project?
+    fn is_usable(&self, project: u64) -> bool {
+        let journey = self.pool.journey();
+        let want = Want {
+            model: self.model,
+            tokens: 100,
+            journey: &journey,
+            owner: Some(ProjectId(project)),
+        };
+        self.pool.peek(&want, self.now, 0).is_some()
     }
 
     fn cell(&self, key: u64) -> CellState {

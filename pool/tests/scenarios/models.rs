@@ -1,6 +1,6 @@
 //! Model names come from callers: some do not exist, and there is no end to them.
 
-use pool::{Lease, Limits, ModelId, Outcome, Policy, Strategy, Tier};
+use pool::{Lease, Limits, ModelId, Outcome, Policy, Strategy};
 
 use crate::{DAY, OK, Story, key, secs};
 
@@ -72,7 +72,7 @@ fn a_call_under_way_and_configured_limits_protect_their_model() {
         requests_per_minute: Some(10),
         ..Limits::default()
     };
-    story.pool.set_limits(story.model, Tier::Free, limits);
+    story.limit(limits);
     let called = story.named("called");
     let lease = story.lease_on(called);
     for name in ["c", "d", "e"] {

@@ -5,6 +5,22 @@ use pool::{AccountId, CellState, Key, KeyId, Limit, LimitUnit, Outcome, ProjectI
 use crate::{DAY, MIDNIGHT, OK, Story, key, secs};
 
 #[test]
+fn what_is_wrong_with_a_project_moves_with_its_last_key() {
+    let mut story = Story::of(2);
+    story.call_of(1, &Outcome::KeyConfig { whole_project: true });
+    let moved = pool::Key {
+        project: pool::ProjectId(77),
+        ..crate::key(1)
+    };
+    story.pool.upsert(moved, story.now);
+    assert!(matches!(story.key_state(1), pool::KeyState::NeedsSetup { .. }));
+    story.pass(secs(300));
+    assert_eq!(story.pool.probes_due(story.now), [KeyId(1)]);
+    assert_eq!(story.pool.report_probe(KeyId(1), &OK, story.now).notices.len(), 1);
+    assert_eq!(story.key_state(1), pool::KeyState::Ready);
+}
+
+#[test]
 fn known_exhausted_cells_get_no_call_after_a_restart() {
     let mut before = Story::of(6);
     let limit = Some(Limit {
@@ -28,8 +44,10 @@ fn known_exhausted_cells_get_no_call_after_a_restart() {
     let view = after.pool.snapshot(after.now).keys[0].cells[0].clone();
     assert_eq!((view.used.requests_today, view.limits.requests_per_day), (1, Some(250)));
     for _ in 0..20 {
-        let key = after.acquire().unwrap().key().0;
+        let lease = after.acquire().unwrap();
+        let key = lease.key().0;
         assert!(key == 5 || key == 6, "key {key} is known to fail");
+        after.report(lease, &OK);
     }
     assert_eq!(after.pool.probes_due(after.now), [KeyId(2)]);
 

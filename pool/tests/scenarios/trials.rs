@@ -61,7 +61,11 @@ fn a_trial_of_an_account_survives_the_removal_of_its_key() {
 
 #[test]
 fn a_late_answer_neither_ends_a_rest_nor_lengthens_the_next() {
-    let mut story = Story::of(4);
+    let policy = Policy {
+        usual_limits: &[],
+        ..Policy::default()
+    };
+    let mut story = Story::under(policy, Strategy::Headroom, (1..=4).map(key));
     let late_success = story.lease_of(1);
     let late_refusals: Vec<Lease> = (0..5).map(|_| story.lease_of(1)).collect();
     story.call_of(1, &Outcome::Bare429);

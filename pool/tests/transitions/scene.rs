@@ -42,6 +42,7 @@ impl Scene {
                 account: AccountId(account),
                 tier: Tier::Free,
                 priority: 0,
+                weight: 1,
                 enabled: true,
             };
             pool.upsert(key, NOON);

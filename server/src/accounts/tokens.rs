@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
+/// Long enough for one command, too short to be worth stealing.
+pub const OPERATOR_TOKEN_LIFE: Duration = Duration::from_secs(60);
 /// Shortest `JWT_SECRET`, in characters.
 pub const SECRET_CHARS_MIN: usize = 32;
 /// How far the clocks of two instances may be apart.
@@ -18,6 +20,8 @@ const LEEWAY: Duration = Duration::from_secs(30);
 const ISSUER: &str = "keypool";
 const AUDIENCE: &str = "keypool-api";
 const TYPE: &str = "at+jwt";
+const OPERATOR_AUDIENCE: &str = "keypool-operator";
+const OPERATOR_TYPE: &str = "keypool-operator+jwt";
 /// Longer ones are none of ours and not worth decoding.
 const TOKEN_BYTES_MAX: usize = 4096;
 const PLACEHOLDERS: [&str; 5] = [
@@ -59,6 +63,16 @@ impl From<TokenError> for AppError {
     }
 }
 
+/// What an operator token says: whoever holds it can read the files of `DATA_DIR`. Times in seconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct OperatorClaims {
+    iss: String,
+    aud: String,
+    iat: u64,
+    exp: u64,
+    jti: String,
+}
+
 /// Why a `JWT_SECRET` is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WeakSecret {
@@ -70,11 +84,12 @@ pub enum WeakSecret {
     Repeated,
 }
 
-/// Signs and verifies access tokens.
+/// Signs and verifies access tokens and operator tokens.
 pub struct TokenSigner {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
+    operator_validation: Validation,
 }
 
 impl TokenSigner {
@@ -83,13 +98,6 @@ impl TokenSigner {
     pub fn new(secret: &SecretString) -> Result<Self, WeakSecret> {
         let secret = secret.expose_secret();
         check_secret(secret)?;
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        // The library would ask its own clock: `verify` compares with the time it is given.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
         let (encoding, decoding) = (
             EncodingKey::from_secret(secret.as_bytes()),
             DecodingKey::from_secret(secret.as_bytes()),
@@ -97,7 +105,8 @@ impl TokenSigner {
         Ok(Self {
             encoding,
             decoding,
-            validation,
+            validation: validation(AUDIENCE, &["exp", "nbf", "iss", "aud", "sub"]),
+            operator_validation: validation(OPERATOR_AUDIENCE, &["exp", "iss", "aud"]),
         })
     }
 
@@ -143,16 +152,58 @@ impl TokenSigner {
         Ok(claims)
     }
 
+    /// A token for the command line of this machine, for [`OPERATOR_TOKEN_LIFE`] from now.
+    ///
+    /// # Errors
+    /// `INTERNAL` when the cryptography fails.
+    pub fn sign_operator(&self, now: Timestamp) -> Result<String, AppError> {
+        let issued = now.as_millis() / 1000;
+        let claims = OperatorClaims {
+            iss: ISSUER.to_owned(),
+            aud: OPERATOR_AUDIENCE.to_owned(),
+            iat: issued,
+            exp: issued.saturating_add(OPERATOR_TOKEN_LIFE.as_secs()),
+            jti: Uuid::from_bytes(rand::random()).to_string(),
+        };
+        self.encode(OPERATOR_TYPE, &claims)
+    }
+
+    /// Whether it is an operator token of this `JWT_SECRET` that is still good. Both ends read the same clock, so there is no
+    /// leeway.
+    pub fn is_operator(&self, token: &str, now: Timestamp) -> bool {
+        if token.len() > TOKEN_BYTES_MAX {
+            return false;
+        }
+        let decoded = jsonwebtoken::decode::<OperatorClaims>(token, &self.decoding, &self.operator_validation);
+        decoded.is_ok_and(|token| {
+            let now = now.as_millis() / 1000;
+            token.header.typ.as_deref() == Some(OPERATOR_TYPE)
+                && (token.claims.iat..token.claims.exp).contains(&now)
+                && token.claims.exp.saturating_sub(token.claims.iat) <= OPERATOR_TOKEN_LIFE.as_secs()
+        })
+    }
+
     fn encode(&self, typ: &str, claims: &impl Serialize) -> Result<String, AppError> {
         let header = Header {
             typ: Some(typ.to_owned()),
             ..Header::new(Algorithm::HS256)
         };
         jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|error| {
-            tracing::error!(%error, "an access token could not be signed");
+            tracing::error!(%error, "a token could not be signed");
             AppError::internal()
         })
     }
+}
+
+fn validation(audience: &str, required: &[&str]) -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[audience]);
+    validation.set_required_spec_claims(required);
+    // The library would ask its own clock: who verifies compares with the time that is given.
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation
 }
 
 fn check_secret(secret: &str) -> Result<(), WeakSecret> {

@@ -6,10 +6,14 @@ use pool::{LeaseFacts, Outcome};
 use tracing::{info, warn};
 
 use super::{Analysis, Running, millis, words};
+use crate::cache::Cached;
 use crate::clock::rfc3339;
 use crate::provider::Failure;
 use crate::store::{EventKey, EventKind, StoredAnalysis, UsageEvent, Word};
 use crate::usage::Entry;
+
+/// The provider's word for an answer that ended by itself.
+const COMPLETE: &str = "STOP";
 
 /// Characters of the prompt's first line that the history shows.
 const TITLE_CHARS_MAX: usize = 120;
@@ -24,9 +28,10 @@ impl Analysis {
         self.must_settle |= running.lease.report(&outcome);
         self.record_attempt(facts, &outcome, usage, ms, first_text_ms);
         self.ended = true;
-        self.record_request(true, outcome.name(), None, usage);
+        self.record_request(true, outcome.name(), None, usage, false);
         let (_, counts) = self.deps.pool.verdict(model);
-        let warning = words::warning(&counts);
+        let warning = words::warnings(&counts, &self.wanted, &self.model);
+        self.fill_cache(&finish_reason, usage);
         let result = AnalysisResult {
             id: self.id.clone(),
             text: self.text.clone(),
@@ -40,12 +45,32 @@ impl Analysis {
             response_time_ms: millis(self.started.elapsed()),
         };
         let stored = self.stored(AnalysisState::Complete, Some(finish_reason), usage, None);
-        // The page asks for the stored answer as soon as it has this event.
+        self.keep_in_history(stored).await;
+        self.settle().await;
+        StreamEvent::Done(Box::new(result))
+    }
+
+    /// Only whole answers, and only of the model that was asked for: the next caller may find it back.
+    fn fill_cache(&mut self, finish_reason: &str, usage: TokenUsage) {
+        let Some(lead) = self.lead.take() else { return };
+        if finish_reason == COMPLETE && self.model == self.wanted {
+            lead.fill(Cached {
+                text: self.text.clone(),
+                finish_reason: finish_reason.to_owned(),
+                usage,
+                model: self.model.clone(),
+            });
+        }
+    }
+
+    /// The page asks for the stored answer as soon as it has the last event.
+    pub(super) async fn keep_in_history(&mut self, stored: StoredAnalysis) {
+        if self.caller.is_nobody() {
+            return;
+        }
         if let Err(error) = self.deps.store.insert_analysis(stored).await {
             warn!(request_id = %self.caller.request_id, %error, "an analysis was answered but could not be kept in its owner's history");
         }
-        self.settle().await;
-        StreamEvent::Done(Box::new(result))
     }
 
     pub(super) async fn fail(&mut self, mut error: AppError) -> StreamEvent {
@@ -59,14 +84,24 @@ impl Analysis {
             .last_failure
             .as_ref()
             .and_then(|failure| error_type(&failure.outcome, failure.evidence.timed_out));
-        self.record_request(false, outcome, error_type.or(Some("quota")), TokenUsage::default());
+        // Identical requests need not wait for a history that is stored.
+        self.lead = None;
+        self.record_request(
+            false,
+            outcome,
+            error_type.or(Some("quota")),
+            TokenUsage::default(),
+            false,
+        );
         let state = if self.text.is_empty() {
             AnalysisState::Failed
         } else {
             AnalysisState::Interrupted
         };
         let stored = self.stored(state, None, TokenUsage::default(), Some(error.clone()));
-        self.deps.recorder.record(Entry::Analysis(Box::new(stored)));
+        if !self.caller.is_nobody() {
+            self.deps.recorder.record(Entry::Analysis(Box::new(stored)));
+        }
         self.settle().await;
         StreamEvent::Error(Box::new(error))
     }
@@ -101,21 +136,29 @@ impl Analysis {
         event.key = Some(EventKey {
             id: facts.key.0,
             number: facts.number,
-            project: None,
+            project: Some(facts.project.to_string()),
         });
         event.response_time_ms = ms;
         event.first_token_ms = first_text_ms;
         self.deps.recorder.record(Entry::Usage(Box::new(event)));
+        self.deps
+            .performance
+            .record_attempt(facts.number, ms, outcome.is_answer());
     }
 
-    fn record_request(
+    pub(super) fn record_request(
         &self,
         success: bool,
         outcome: &'static str,
         error_type: Option<&'static str>,
         usage: TokenUsage,
+        cached: bool,
     ) {
-        let event = self.event(EventKind::Request, success, outcome, error_type, usage);
+        let mut event = self.event(EventKind::Request, success, outcome, error_type, usage);
+        event.cached = cached;
+        self.deps
+            .performance
+            .record_request(event.response_time_ms, cached, error_type.filter(|_| !success));
         self.deps.recorder.record(Entry::Usage(Box::new(event)));
     }
 
@@ -150,13 +193,13 @@ impl Analysis {
             thought_tokens: 0,
             total_tokens: usage.total_tokens,
             cached: false,
-            user_id: Some(self.caller.user_id.clone()),
+            user_id: Some(self.caller.user_id.clone()).filter(|_| !self.caller.is_nobody()),
             token_id: None,
             user_agent: self.caller.user_agent.clone(),
         }
     }
 
-    fn stored(
+    pub(super) fn stored(
         &self,
         state: AnalysisState,
         finish_reason: Option<String>,
@@ -211,9 +254,12 @@ impl Drop for Analysis {
             Outcome::Cancelled.name(),
             Some("cancelled"),
             TokenUsage::default(),
+            false,
         );
         let stored = self.stored(AnalysisState::Stopped, None, TokenUsage::default(), None);
-        self.deps.recorder.record(Entry::Analysis(Box::new(stored)));
+        if !self.caller.is_nobody() {
+            self.deps.recorder.record(Entry::Analysis(Box::new(stored)));
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! Where a request stands, for people who wait.
 
-use std::time::Duration;
-
 use app::types::{Phase, Progress};
 
-use super::{Analysis, words};
+use super::{Analysis, millis, words};
 use crate::shared_pool::LeaseGuard;
+use crate::waiting::Place;
 
 impl Analysis {
     /// A call begins.
@@ -34,10 +33,22 @@ impl Analysis {
         self.at(Phase::Writing, message, key)
     }
 
-    /// The only key rests for a moment.
-    pub(super) fn queued(&self, wait: Duration) -> Progress {
-        let key = self.attempts.last().map_or(0, |last| last.key_number);
-        self.at(Phase::Queued, words::waiting(wait), key)
+    /// In the line for a key.
+    pub(super) fn queued(&self, place: Place) -> Progress {
+        Progress {
+            position: Some(place.position),
+            estimate_ms: Some(millis(place.estimate)),
+            ..self.at(Phase::Queued, words::waiting(place), self.last_key())
+        }
+    }
+
+    /// Behind an identical request.
+    pub(super) fn following(&self) -> Progress {
+        self.at(Phase::Queued, words::following(), self.last_key())
+    }
+
+    fn last_key(&self) -> u32 {
+        self.attempts.last().map_or(0, |last| last.key_number)
     }
 
     fn at(&self, phase: Phase, message: String, key: u32) -> Progress {
@@ -46,6 +57,8 @@ impl Analysis {
             message,
             attempt: self.keys_asked(key),
             keys: self.keys(),
+            position: None,
+            estimate_ms: None,
         }
     }
 

@@ -23,6 +23,17 @@ pub(super) fn exhausted(exhausted: &Exhausted, last: Option<&Failure>, now: Time
     }
 }
 
+/// A key would come back in time, but too many wait for one.
+pub(super) fn line_is_full(exhausted: &Exhausted, waiting: usize, now: Timestamp) -> AppError {
+    let error = AppError::new(ErrorCode::NoCapacity, text::LINE_IS_FULL).details(format!("{waiting} requests wait."));
+    self::waiting(error, exhausted.retry_at, now)
+}
+
+/// The time for the whole request ran out.
+pub(super) fn late(failure: &Failure) -> AppError {
+    provider_error(failure, false)
+}
+
 /// A call failed and no other key is asked.
 pub(super) fn failed(
     failure: &Failure,

@@ -1,8 +1,8 @@
 //! What people read while they wait.
 
-use std::time::Duration;
-
 use pool::{Counts, Outcome};
+
+use crate::waiting::Place;
 
 pub(super) fn asking() -> String {
     "Asking the provider".to_owned()
@@ -12,9 +12,20 @@ pub(super) fn asking_again(outcome: &Outcome) -> String {
     format!("Asking again after {}", cause(outcome))
 }
 
-/// Such as "Waiting 22 s for a minute limit".
-pub(super) fn waiting(wait: Duration) -> String {
-    format!("Waiting {} s for a minute limit", wait.as_millis().div_ceil(1000))
+/// Such as "Waiting for a key: 3rd in line, about 12 s".
+pub(super) fn waiting(place: Place) -> String {
+    let nth = match (place.position % 10, place.position % 100) {
+        (1, hundred) if hundred != 11 => "st",
+        (2, hundred) if hundred != 12 => "nd",
+        (3, hundred) if hundred != 13 => "rd",
+        _ => "th",
+    };
+    let seconds = place.estimate.as_secs().max(1);
+    format!("Waiting for a key: {}{nth} in line, about {seconds} s", place.position)
+}
+
+pub(super) fn following() -> String {
+    "The same question is being answered already".to_owned()
 }
 
 /// Such as "Switched key after a day quota, 2 of 3".
@@ -30,9 +41,15 @@ pub(super) fn writing(switched_after: Option<&Outcome>, attempt: u32, keys: u32)
     )
 }
 
-/// The seed's words for a service that serves although some keys are out of quota; `None` when none is.
-pub fn warning(counts: &Counts) -> Option<String> {
-    (counts.spent > 0).then(|| partial_quota(counts))
+/// What a caller should know of an answer that was given in spite of something: the seed's words where keys are out of
+/// quota, and which model answered if it is another one.
+pub(super) fn warnings(counts: &Counts, wanted: &str, answered: &str) -> Option<String> {
+    let quota = (counts.spent > 0).then(|| partial_quota(counts));
+    let other = (wanted != answered).then(|| format!("Answered by {answered} because {wanted} could not."));
+    match (quota, other) {
+        (Some(quota), Some(other)) => Some(format!("{quota} {other}")),
+        (quota, other) => quota.or(other),
+    }
 }
 
 pub(super) fn partial_quota(counts: &Counts) -> String {

@@ -1,15 +1,15 @@
 //! `keypool user …`: accounts without a browser.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use app::types::{Registration, Role};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use server::config::Config;
 use server::startup;
 
+use super::input::first_line;
 use super::say;
 
 #[derive(Subcommand)]
@@ -98,7 +98,7 @@ async fn act(opened: &startup::OpenAccounts, command: &UserCommand) -> Result<()
                 .unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
             let form = Registration {
                 email: email.clone(),
-                password: first_line()?,
+                password: first_line("Password")?,
                 name,
             };
             let user = opened.accounts.create(form, *role, opened.clock.now()).await?;
@@ -126,7 +126,7 @@ async fn act(opened: &startup::OpenAccounts, command: &UserCommand) -> Result<()
         UserCommand::SetPassword { email, .. } => {
             opened
                 .accounts
-                .set_password(email, &SecretString::from(first_line()?))
+                .set_password(email, &SecretString::from(first_line("Password")?))
                 .await?;
             say(format_args!(
                 "the password of {email} is replaced; its sessions are ended"
@@ -134,13 +134,4 @@ async fn act(opened: &startup::OpenAccounts, command: &UserCommand) -> Result<()
         }
     }
     Ok(())
-}
-
-fn first_line() -> Result<String, anyhow::Error> {
-    let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .context("the password could not be read from stdin")?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -15,6 +15,12 @@ pub(super) fn complain(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// Without a line's end, on stderr: what is printed may be piped on.
+pub(super) fn ask(text: &str) {
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}
+
 /// Every effective value with its source. Secrets show as `set`, and values at fault as `invalid`: what should have been an
 /// address may be a password.
 pub(super) fn settings(layers: &Layers, mistakes: Option<Mistakes>, as_json: bool) -> ExitCode {

@@ -2,13 +2,19 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
 use super::layers::{Layers, Source};
 use super::names::{hint, is_known, is_misspelt};
 use super::settings::{KEY_PREFIX, SETTINGS};
-use super::{Config, FirstAdmin, LogFormat, later, log_filter};
+use super::{
+    CacheBounds, Config, FirstAdmin, LogFormat, MailSettings, ModelLimits, QueueBounds, WebhookSettings, amounts,
+    effective, later, log_filter,
+};
 use crate::accounts::{Password, TokenSigner};
 use crate::email::Email;
 use crate::keyring::{MasterKey, ProviderKey};
@@ -90,16 +96,27 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
         registration_open: checker.choice("KEYPOOL_REGISTRATION", &[("open", true), ("closed", false)]),
         strategy: checker.choice(
             "KEYPOOL_STRATEGY",
-            &[
-                ("headroom", pool::Strategy::Headroom),
-                ("sticky", pool::Strategy::Sticky),
-            ],
+            &pool::Strategy::ALL.map(|strategy| (strategy.name(), strategy)),
         ),
+        limits: checker.limits(),
+        pace: checker.pace(),
+        queue: QueueBounds {
+            waiting_max: usize::try_from(checker.whole("QUEUE_MAX")).unwrap_or(usize::MAX),
+            wait_max: checker.duration("QUEUE_WAIT_MAX"),
+        },
+        cache: CacheBounds {
+            entries_max: checker.whole("CACHE_MAX_ENTRIES"),
+            ttl: checker.duration("CACHE_TTL"),
+        },
+        fallback_models: checker.fallback_models(),
+        webhook: checker.webhook(),
+        mail: checker.mail(),
         log_filter: checker.log_filter(),
         log_format: checker.log_format(),
         analytics: checker.choice("ENABLE_ANALYTICS", &[("true", true), ("false", false)]),
         production: checker.given("NODE_ENV").is_some_and(|value| value == "production"),
         unused: checker.later(),
+        effective: effective(layers),
     };
     if checker.mistakes.is_empty() {
         Ok(config)
@@ -142,6 +159,124 @@ impl Checker<'_> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         self.mistake(name, format!("must be {}", words.join(" or ")));
         choices[0].1
+    }
+
+    fn whole(&mut self, name: &str) -> u64 {
+        amounts::whole(&self.text(name)).unwrap_or_else(|| {
+            self.mistake(name, "must be a whole number");
+            0
+        })
+    }
+
+    fn duration(&mut self, name: &str) -> Duration {
+        amounts::duration(&self.text(name)).unwrap_or_else(|| {
+            self.mistake(name, "must be a duration such as 500ms, 30s, 15m or 1h");
+            Duration::ZERO
+        })
+    }
+
+    fn pace(&mut self) -> Option<pool::Pace> {
+        amounts::pace(&self.text("UPSTREAM_RPS")).unwrap_or_else(|| {
+            self.mistake("UPSTREAM_RPS", "must be a number from 0 to 10000");
+            None
+        })
+    }
+
+    fn limits(&mut self) -> Vec<ModelLimits> {
+        amounts::limits(&self.text("KEYPOOL_LIMITS")).unwrap_or_else(|| {
+            self.mistake(
+                "KEYPOOL_LIMITS",
+                "must be entries such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250`, separated by `;`: a model or *, free or paid, and any of rpm, tpm, rpd, tpd, concurrent",
+            );
+            Vec::new()
+        })
+    }
+
+    fn fallback_models(&mut self) -> Vec<String> {
+        let models = self.list("GEMINI_FALLBACK_MODELS");
+        if models.iter().any(|model| !app::types::is_model_name(model)) {
+            self.mistake(
+                "GEMINI_FALLBACK_MODELS",
+                "must be names of models such as gemini-2.5-flash-lite, separated by commas",
+            );
+        }
+        models
+    }
+
+    fn webhook(&mut self) -> Option<WebhookSettings> {
+        let (url, secret) = (self.given("ALERT_WEBHOOK_URL"), self.given("ALERT_WEBHOOK_SECRET"));
+        if let Some(url) = &url
+            && !is_web_address(url)
+        {
+            self.mistake("ALERT_WEBHOOK_URL", "must be an http or https address");
+        }
+        if let Some(secret) = &secret
+            && !is_webhook_secret(secret)
+        {
+            self.mistake(
+                "ALERT_WEBHOOK_SECRET",
+                "must be whsec_ and 24 to 64 bytes in base64: make one with `echo whsec_$(openssl rand -base64 32)`",
+            );
+        }
+        match (url, secret) {
+            (Some(url), Some(secret)) => Some(WebhookSettings {
+                url: url.into(),
+                secret: secret.into(),
+            }),
+            (None, None) => None,
+            (Some(_), None) => {
+                self.mistake("ALERT_WEBHOOK_SECRET", "is missing beside ALERT_WEBHOOK_URL");
+                None
+            }
+            (None, Some(_)) => {
+                self.mistake("ALERT_WEBHOOK_URL", "is missing beside ALERT_WEBHOOK_SECRET");
+                None
+            }
+        }
+    }
+
+    fn mail(&mut self) -> Option<MailSettings> {
+        let (smtp_url, to) = (self.given("SMTP_URL"), self.list("ALERT_EMAIL_TO"));
+        let from = self.text("ALERT_EMAIL_FROM");
+        if Email::parse(&from).is_err() && !from.ends_with("@localhost") {
+            self.mistake("ALERT_EMAIL_FROM", "must be an e-mail address");
+        }
+        if let Some(url) = &smtp_url
+            && !["smtp://", "smtps://"]
+                .iter()
+                .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+        {
+            self.mistake(
+                "SMTP_URL",
+                "must be an address such as smtps://user:password@mail.example.org",
+            );
+        }
+        if to.iter().any(|address| Email::parse(address).is_err()) {
+            self.mistake("ALERT_EMAIL_TO", "must be e-mail addresses, separated by commas");
+        }
+        match (smtp_url, to.is_empty()) {
+            (Some(smtp_url), false) => Some(MailSettings {
+                smtp_url: smtp_url.into(),
+                from,
+                to,
+            }),
+            (None, true) => None,
+            (Some(_), true) => {
+                self.mistake("ALERT_EMAIL_TO", "is missing beside SMTP_URL");
+                None
+            }
+            (None, false) => {
+                self.mistake("SMTP_URL", "is missing beside ALERT_EMAIL_TO");
+                None
+            }
+        }
+    }
+
+    /// Separated by commas; empty ones are left out.
+    fn list(&self, name: &str) -> Vec<String> {
+        let text = self.text(name);
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items.map(ToOwned::to_owned).collect()
     }
 
     /// A name that is nearly one of ours is a mistake that would otherwise be silent.
@@ -304,6 +439,17 @@ impl Checker<'_> {
             ),
         }
     }
+}
+
+/// Unlike the provider's address it may have a path and a query with a token.
+fn is_web_address(text: &str) -> bool {
+    let url = reqwest::Url::parse(text).ok();
+    url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+fn is_webhook_secret(text: &str) -> bool {
+    let decoded = text.strip_prefix("whsec_").map(|secret| STANDARD.decode(secret));
+    matches!(decoded, Some(Ok(bytes)) if (24..=64).contains(&bytes.len()))
 }
 
 #[cfg(test)]

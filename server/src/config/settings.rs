@@ -90,7 +90,45 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "KEYPOOL_STRATEGY",
         Some("headroom"),
-        "headroom or sticky: how the next key is chosen",
+        "headroom, sticky, fill_first, round_robin or weighted: how the next key is chosen",
+    ),
+    plain(
+        "KEYPOOL_LIMITS",
+        None,
+        "the provider's limits by model and tier, such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250; * paid rpm=1000`",
+    ),
+    plain(
+        "UPSTREAM_RPS",
+        Some("10"),
+        "requests a second towards the provider, per key; 0 is off",
+    ),
+    plain("QUEUE_MAX", Some("1000"), "most requests waiting for a key; 0 is off"),
+    plain("QUEUE_WAIT_MAX", Some("30s"), "longest wait for a key; 0s is off"),
+    plain(
+        "CACHE_MAX_ENTRIES",
+        Some("1000"),
+        "size of the response cache; 0 is off",
+    ),
+    plain("CACHE_TTL", Some("900s"), "how long a cached answer lives; 0s is off"),
+    plain(
+        "GEMINI_FALLBACK_MODELS",
+        None,
+        "models asked, in this order, when the wanted one cannot answer; separated by commas",
+    ),
+    secret("ALERT_WEBHOOK_URL", "notifications by webhook (Standard Webhooks)"),
+    secret(
+        "ALERT_WEBHOOK_SECRET",
+        "signs those notifications: whsec_ and 24 to 64 bytes in base64",
+    ),
+    secret(
+        "SMTP_URL",
+        "notifications by e-mail, such as smtps://user:password@mail.example.org",
+    ),
+    plain("ALERT_EMAIL_TO", None, "who gets those e-mails; separated by commas"),
+    plain(
+        "ALERT_EMAIL_FROM",
+        Some("keypool@localhost"),
+        "the sender of those e-mails",
     ),
     plain(
         "LOG_LEVEL",
@@ -108,19 +146,6 @@ pub const SETTINGS: &[Setting] = &[
         "requests a caller may make in a window",
     ),
     later("RATE_LIMIT_WINDOW", Some("900000"), "that window, in milliseconds"),
-    later(
-        "UPSTREAM_RPS",
-        Some("10"),
-        "requests a second towards the provider, per key; 0 is off",
-    ),
-    later("QUEUE_MAX", Some("1000"), "most requests waiting for a key"),
-    later("QUEUE_WAIT_MAX", Some("30s"), "longest wait for a key"),
-    later(
-        "CACHE_MAX_ENTRIES",
-        Some("1000"),
-        "size of the response cache; 0 is off",
-    ),
-    later("CACHE_TTL", Some("900s"), "how long a cached answer lives"),
     later("TRUSTED_PROXIES", None, "proxies whose X-Forwarded-For is believed"),
     later(
         "CORS_ALLOWED_ORIGINS",
@@ -129,15 +154,6 @@ pub const SETTINGS: &[Setting] = &[
     ),
     later_secret("SENTRY_DSN", "error reporting"),
     later("OTEL_EXPORTER_OTLP_ENDPOINT", None, "traces"),
-    later_secret("ALERT_WEBHOOK_URL", "notifications by webhook"),
-    later_secret("ALERT_WEBHOOK_SECRET", "signs those notifications"),
-    later_secret("SMTP_URL", "notifications by e-mail"),
-    later("ALERT_EMAIL_TO", None, "who gets those e-mails"),
-    later(
-        "GEMINI_FALLBACK_MODELS",
-        None,
-        "models asked when the first cannot answer",
-    ),
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Setting> {

@@ -3,12 +3,14 @@
 use app::error::{AppError, ErrorCode};
 use app::types::{Analysis, AnalysisPage};
 use axum::Extension;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Html;
 use serde::Deserialize;
 
 use super::AppState;
 use super::answer::{Answer, Success};
+use super::body;
 use super::extract::{Path, Query};
 use super::guard::SignedIn;
 use crate::history;
@@ -64,6 +66,12 @@ pub(super) async fn answer_fragment(
 ) -> Answer<Html<String>> {
     let analysis = state.history.load(&signed_in.user.id, &id).await?;
     Ok(Html(app::markdown::to_html(&analysis.text)))
+}
+
+/// The same for what came of an answer that was stopped or broke off: nothing is read and nothing is stored.
+pub(super) async fn render_answer(body: Body) -> Answer<Html<String>> {
+    let text = body::read(body, body::BODY_BYTES_MAX).await?;
+    Ok(Html(app::markdown::to_html(&String::from_utf8_lossy(&text))))
 }
 
 /// The newest rows of the history as HTML, for the page whose analysis has just ended.

@@ -142,6 +142,7 @@ pub(super) async fn set_up_key(State(state): State<AppState>, request: Request) 
         .add(NewKey {
             key: form.key,
             label: Some(form.label),
+            ..NewKey::default()
         })
         .await
     {

@@ -1,8 +1,10 @@
 //! Who may use a route. Settled before the body is read.
 
+use std::net::SocketAddr;
+
 use app::error::{AppError, ErrorCode};
 use app::types::{Role, User};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -37,7 +39,7 @@ impl Policy {
 #[derive(Clone, Debug)]
 pub(super) struct SignedIn {
     pub user: User,
-    /// `web` for the browser's cookie, `api` for a token.
+    /// `web` for the browser's cookie, `api` for a token, `cli` for the command line of this machine.
     pub surface: &'static str,
 }
 
@@ -51,7 +53,12 @@ pub(super) async fn require(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let signed_in = match identify(&state, request.headers(), &session).await {
+    let identified = if is_operator(&state, &request) {
+        Ok(Some(operator()))
+    } else {
+        identify(&state, request.headers(), &session).await
+    };
+    let signed_in = match identified {
         Ok(signed_in) => signed_in,
         // A stale token does not keep anybody from a route that is open to all.
         Err(_) if policy == Policy::Anyone => None,
@@ -101,6 +108,33 @@ async fn identify(state: &AppState, headers: &HeaderMap, session: &Session) -> R
         .map(|user| SignedIn { user, surface: "web" }))
 }
 
+/// The command line of this machine: it can read the files of `DATA_DIR`, so it may do what an admin may, but only there and
+/// only over loopback.
+fn is_operator(state: &AppState, request: &Request) -> bool {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.is_some_and(|ConnectInfo(peer)| is_this_machine(*peer))
+        && request.uri().path().starts_with("/api/admin/")
+        && request
+            .headers()
+            .get(header::AUTHORIZATION)
+            .and_then(bearer_token)
+            .is_some_and(|token| state.accounts.is_operator(token, state.clock.now()))
+}
+
+fn is_this_machine(peer: SocketAddr) -> bool {
+    peer.ip().to_canonical().is_loopback()
+}
+
+fn operator() -> SignedIn {
+    let user = User {
+        id: "operator".to_owned(),
+        email: String::new(),
+        name: "Command line".to_owned(),
+        role: Role::Admin,
+    };
+    SignedIn { user, surface: "cli" }
+}
+
 /// Whether who was let in is still known by the same credential, for answers that go on for hours.
 pub(super) async fn is_still_signed_in(state: &AppState, headers: &HeaderMap, session: Option<Id>) -> bool {
     let known = async {
@@ -118,14 +152,14 @@ pub(super) async fn is_still_signed_in(state: &AppState, headers: &HeaderMap, se
 }
 
 async fn bearer(state: &AppState, value: &HeaderValue) -> Result<User, AppError> {
-    let token = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let (_, token) = token.ok_or_else(unauthenticated)?;
-    let claims = state.accounts.verify(token.trim(), state.clock.now())?;
+    let token = bearer_token(value).ok_or_else(unauthenticated)?;
+    let claims = state.accounts.verify(token, state.clock.now())?;
     state.accounts.user(&claims.sub).await?.ok_or_else(unauthenticated)
+}
+
+fn bearer_token(value: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 pub(super) fn unauthenticated() -> AppError {
@@ -158,4 +192,26 @@ async fn to_sign_in(state: &AppState, next: &str) -> Response {
     }
     let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
     Redirect::to(&format!("/sign-in?{query}")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_comes_over_loopback() {
+        let table = [
+            ("127.0.0.1:4000", true),
+            ("127.8.8.8:4000", true),
+            ("[::1]:4000", true),
+            ("[::ffff:127.0.0.1]:4000", true),
+            ("192.0.2.1:4000", false),
+            ("[2001:db8::1]:4000", false),
+            ("[::ffff:192.0.2.1]:4000", false),
+            ("0.0.0.0:4000", false),
+        ];
+        for (peer, expected) in table {
+            assert_eq!(is_this_machine(peer.parse().unwrap()), expected, "{peer}");
+        }
+    }
 }

@@ -31,7 +31,7 @@ pub(super) fn routes() -> Vec<(Policy, String, MethodRouter<AppState>)> {
 fn policy(path: &str) -> Policy {
     match path {
         "/status" | "/sign-in" | "/register" | "/set-up" => Policy::Anyone,
-        "/set-up/key" => Policy::Admin,
+        "/set-up/key" | "/admin/doctor" => Policy::Admin,
         _ => Policy::User,
     }
 }

@@ -103,6 +103,10 @@ fn is_news(shown: Option<&ServiceStatus>, now: &ServiceStatus) -> bool {
         status.checked_at.clear();
         status.next_reset_in_ms = None;
         status.message.clear();
+        status
+            .obstacles
+            .iter_mut()
+            .for_each(|obstacle| obstacle.retry_in_ms = None);
         for key in &mut status.available_keys {
             key.ready_in_ms = None;
             key.cells.iter_mut().for_each(|cell| cell.ready_in_ms = None);

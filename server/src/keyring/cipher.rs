@@ -32,12 +32,10 @@ pub enum CipherError {
     BadMasterKey,
     #[error(
         "it is sealed under another master key: set KEYPOOL_MASTER_KEY (or restore master.key in DATA_DIR) to the one it was stored with; \
-         if that is lost, remove the key with `keypool keys` and add it again"
+         if that is lost, so are the keys sealed with it: move DATA_DIR aside, start anew and add them again"
     )]
     UnknownMasterKey,
-    #[error(
-        "the sealed value is damaged, or it was moved here from another record: restore a backup, or remove the key and add it again"
-    )]
+    #[error("the sealed value is damaged, or it was moved here from another record: restore a backup")]
     Damaged,
 }
 

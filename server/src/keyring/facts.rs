@@ -1,12 +1,12 @@
 //! What goes into the keyring and what may be known of it.
 
 use app::types::KeyOrigin;
-use pool::KeyId;
+use pool::{KeyId, Tier, Timestamp};
 use secrecy::SecretString;
 
 use super::cipher::CipherError;
 use super::provider_key::KeyRefused;
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, StoreError, StoredKey};
 
 /// A key set in the environment, as `config` read it.
 #[derive(Clone)]
@@ -27,6 +27,35 @@ pub struct KeyFacts {
     pub mask: String,
     pub origin: KeyOrigin,
     pub fingerprint: Digest,
+    pub project: Option<String>,
+    pub account: Option<String>,
+    pub tier: Tier,
+    pub priority: i32,
+    pub weight: u32,
+    pub tags: Vec<String>,
+    pub enabled: bool,
+    pub created_at: Timestamp,
+}
+
+impl KeyFacts {
+    pub(super) fn new(stored: &StoredKey, mask: String) -> Self {
+        Self {
+            id: KeyId(stored.id),
+            number: stored.number,
+            label: stored.label.clone(),
+            mask,
+            origin: stored.origin,
+            fingerprint: stored.fingerprint,
+            project: stored.project.clone(),
+            account: stored.account.clone(),
+            tier: stored.tier,
+            priority: stored.priority,
+            weight: stored.weight,
+            tags: stored.tags.clone(),
+            enabled: stored.enabled,
+            created_at: stored.created_at,
+        }
+    }
 }
 
 /// Why the keys could not be read at start.

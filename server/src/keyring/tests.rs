@@ -28,7 +28,7 @@ fn variable(number: u32, secret: &str) -> KeyFromEnvironment {
 fn pasted(key: &str) -> NewKey {
     NewKey {
         key: key.to_owned(),
-        label: None,
+        ..NewKey::default()
     }
 }
 
@@ -53,6 +53,7 @@ async fn an_added_key_is_there_after_a_restart() {
             NewKey {
                 key: format!(" \"{CANARY}\" "),
                 label: Some(" First ".to_owned()),
+                ..NewKey::default()
             },
             NOW,
         )
@@ -123,6 +124,7 @@ async fn a_key_is_taken_once() {
     let long = NewKey {
         key: "another-key-0123456789".to_owned(),
         label: Some("x".repeat(61)),
+        ..NewKey::default()
     };
     assert_eq!(
         keyring.add(long, NOW).await.expect_err("a long label").field.as_deref(),
@@ -186,6 +188,37 @@ async fn a_key_that_left_the_environment_can_be_added_and_keeps_its_number() {
     store.close().await.expect("closed");
     let (_store, keyring, _) = open(dir.path(), vec![]).await;
     assert_eq!(keyring.secret(KeyId(added.id)).expect("kept").expose_secret(), CANARY);
+}
+
+#[tokio::test]
+async fn a_removed_key_leaves_no_secret_behind() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_store, keyring, _) = open(dir.path(), vec![]).await;
+    let added = keyring.add(pasted(CANARY), NOW).await.expect("added");
+    let id = KeyId(added.id);
+    let key = ProviderKey::parse(CANARY).expect("a key");
+    assert_eq!(keyring.find(&key).map(|facts| facts.id), Some(id));
+    keyring.remove(id).await.expect("removed");
+    assert!(keyring.secret(id).is_none() && keyring.find(&key).is_none() && keyring.is_empty());
+    assert_eq!(keyring.remove(id).await.expect_err("gone").code, ErrorCode::NotFound);
+    let change = keyring.change(id, KeyChange::default()).await;
+    assert_eq!(change.expect_err("gone").code, ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn a_change_is_in_the_facts_and_in_the_store() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, keyring, _) = open(dir.path(), vec![]).await;
+    let added = keyring.add(pasted(CANARY), NOW).await.expect("added");
+    let id = KeyId(added.id);
+    let change = KeyChange {
+        project: Some(Some("team".to_owned())),
+        ..KeyChange::default()
+    };
+    let stored = keyring.change(id, change).await.expect("changed");
+    assert!(keyring.is_of_project(id, "team") && !keyring.is_of_project(id, "other"));
+    assert_eq!(keyring.facts(id).expect("known").mask, "••••cafe", "the secret stays");
+    assert_eq!(store.keys().await.expect("read"), [stored]);
 }
 
 #[tokio::test]

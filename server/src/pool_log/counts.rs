@@ -32,6 +32,8 @@ pub(super) fn resume(records: &mut Vec<Record>, events: &[UsageCount], keys: &[S
                 spent_until_reset: None,
                 day_retries: 0,
                 learned: Limits::default(),
+                learned_at: day_end,
+                minute: None,
                 requests_today: count,
                 tokens_today: 0,
                 day_end,

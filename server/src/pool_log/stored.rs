@@ -1,7 +1,8 @@
 //! The stored shape of a pool record. The core knows no serde; this is its mirror with serde.
 
 use pool::{
-    AccountId, Fault, KeyId, Limits, ProjectId, Record, RestCause, StoredBilling, StoredFault, StoredRest, Timestamp,
+    AccountId, Fault, KeyId, Limits, ProjectId, Record, RestCause, StoredBilling, StoredFault, StoredMinute,
+    StoredRest, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,6 +29,10 @@ enum Row {
         spent_until_reset: Option<u64>,
         day_retries: u8,
         learned: LimitsRow,
+        #[serde(default)]
+        learned_at: u64,
+        #[serde(default)]
+        minute: Option<MinuteRow>,
         requests_today: u64,
         tokens_today: u64,
         day_end: u64,
@@ -82,6 +87,13 @@ enum CauseName {
 }
 
 #[derive(Serialize, Deserialize)]
+struct MinuteRow {
+    requests: u32,
+    tokens: u64,
+    last_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
 struct LimitsRow {
     requests_per_minute: Option<u64>,
     tokens_per_minute: Option<u64>,
@@ -121,6 +133,8 @@ pub(super) fn to_row(record: Record) -> (String, Value) {
             spent_until_reset,
             day_retries,
             learned,
+            learned_at,
+            minute,
             requests_today,
             tokens_today,
             day_end,
@@ -141,6 +155,12 @@ pub(super) fn to_row(record: Record) -> (String, Value) {
                     requests_per_day: learned.requests_per_day,
                     tokens_per_day: learned.tokens_per_day,
                 },
+                learned_at: learned_at.as_millis(),
+                minute: minute.map(|minute| MinuteRow {
+                    requests: minute.requests,
+                    tokens: minute.tokens,
+                    last_at: minute.last_at.as_millis(),
+                }),
                 requests_today,
                 tokens_today,
                 day_end: day_end.as_millis(),
@@ -193,6 +213,8 @@ pub(super) fn from_row(value: Value) -> Option<Record> {
             spent_until_reset,
             day_retries,
             learned,
+            learned_at,
+            minute,
             requests_today,
             tokens_today,
             day_end,
@@ -210,7 +232,14 @@ pub(super) fn from_row(value: Value) -> Option<Record> {
                 tokens_per_minute: learned.tokens_per_minute,
                 requests_per_day: learned.requests_per_day,
                 tokens_per_day: learned.tokens_per_day,
+                calls_at_once: None,
             },
+            learned_at: at(learned_at),
+            minute: minute.map(|minute| StoredMinute {
+                requests: minute.requests,
+                tokens: minute.tokens,
+                last_at: at(minute.last_at),
+            }),
             requests_today,
             tokens_today,
             day_end: at(day_end),
@@ -336,6 +365,12 @@ mod tests {
                     requests_per_day: Some(250),
                     ..Limits::default()
                 },
+                learned_at: at,
+                minute: Some(StoredMinute {
+                    requests: 7,
+                    tokens: 700,
+                    last_at: at,
+                }),
                 requests_today: 250,
                 tokens_today: 9_000,
                 day_end: at,

@@ -45,6 +45,8 @@ pub struct Limits {
     pub total_timeout: Duration,
     /// For the body of a refusal. Its status alone is judged when the body takes longer.
     pub refusal_timeout: Duration,
+    /// How long a connection is kept that nobody uses.
+    pub pool_idle_timeout: Duration,
     /// An answer, as it comes over the wire.
     pub body_bytes_max: usize,
     /// One line of a stream.
@@ -61,6 +63,8 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
             total_timeout: Duration::from_secs(300),
             refusal_timeout: Duration::from_secs(3),
+            // Shorter than the idle time of the load balancers on the way, so that we seldom write into a closed connection.
+            pool_idle_timeout: Duration::from_secs(15),
             body_bytes_max: 32 * 1024 * 1024,
             line_bytes_max: 1024 * 1024,
             refusal_bytes_max: 1024 * 1024,

@@ -26,10 +26,15 @@ pub struct StoredKey {
     pub fingerprint: Digest,
     /// As `keyring::cipher` made it; empty for keys from the environment.
     pub sealed: Vec<u8>,
-    /// The provider's own name of the project, once known. Keys of one project share its quota.
+    /// The provider's own name of the project once known, or what the admin called it. Keys of one project share its quota.
     pub project: Option<String>,
+    /// The billing account as the admin calls it. All keys of a project have the same one.
+    pub account: Option<String>,
     pub tier: Tier,
     pub priority: i32,
+    /// At least 1.
+    pub weight: u32,
+    pub tags: Vec<String>,
     pub enabled: bool,
     pub created_at: Timestamp,
 }
@@ -42,6 +47,8 @@ pub struct NewStoredKey {
     pub label: String,
     pub fingerprint: Digest,
     pub sealed: Vec<u8>,
+    /// What it has besides; what is left out gets its default. Label and seal are not taken from here.
+    pub wanted: KeyChange,
     pub created_at: Timestamp,
 }
 
@@ -60,9 +67,15 @@ pub struct EnvironmentKey {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyChange {
     pub label: Option<String>,
-    pub project: Option<String>,
+    /// `Some(None)` takes it away.
+    pub project: Option<Option<String>>,
+    /// `Some(None)` takes it away.
+    pub account: Option<Option<String>>,
     pub tier: Option<Tier>,
     pub priority: Option<i32>,
+    /// At least 1.
+    pub weight: Option<u32>,
+    pub tags: Option<Vec<String>>,
     pub enabled: Option<bool>,
     /// Keeps the secret of a key that was known from the environment only: from then on it is a key of the console.
     pub sealed: Option<Vec<u8>>,

@@ -5,9 +5,11 @@ mod convert;
 mod error;
 mod file;
 mod keys;
+mod notifications;
 mod pool_state;
 mod readers;
 mod sessions;
+mod settings;
 mod usage;
 mod users;
 mod writer;
@@ -20,8 +22,9 @@ use pool::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Cursor, Digest, EnvironmentKey, KeyChange, LinkUse, NewStoredKey, Result, Rotation, Store, StoredAnalysis,
-    StoredKey, StoredRefreshToken, StoredSession, StoredUser, Successor, UsageCount, UsageEvent,
+    Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, KeyChange, LinkUse, NewStoredKey, NotificationPage, Result,
+    Rotation, Store, StoredAnalysis, StoredKey, StoredNotification, StoredRefreshToken, StoredSession, StoredUser,
+    Successor, UsageCount, UsageEvent,
 };
 use crate::email::Email;
 use readers::Readers;
@@ -258,6 +261,55 @@ impl Store for SqliteStore {
     async fn usage_counts(&self, since: Timestamp) -> Result<Vec<UsageCount>> {
         self.readers
             .run(move |connection| usage::counts(connection, since))
+            .await
+    }
+
+    async fn settings(&self) -> Result<Vec<(String, Value)>> {
+        self.readers.run(settings::all).await
+    }
+
+    async fn save_setting(&self, name: String, value: Option<Value>) -> Result<()> {
+        self.writer
+            .run(move |connection| settings::save(connection, &name, value.as_ref()))
+            .await
+    }
+
+    async fn insert_notification(&self, notification: StoredNotification, channels: Vec<String>) -> Result<()> {
+        self.writer
+            .run(move |connection| notifications::insert(connection, &notification, &channels))
+            .await
+    }
+
+    async fn due_deliveries(&self, channel: &str, now: Timestamp, limit: u32) -> Result<Vec<DueDelivery>> {
+        let channel = channel.to_owned();
+        self.readers
+            .run(move |connection| notifications::due(connection, &channel, now, limit))
+            .await
+    }
+
+    async fn next_delivery_at(&self, channel: &str) -> Result<Option<Timestamp>> {
+        let channel = channel.to_owned();
+        self.readers
+            .run(move |connection| notifications::next_due(connection, &channel))
+            .await
+    }
+
+    async fn save_delivery(&self, delivery: Delivery) -> Result<bool> {
+        self.writer
+            .run(move |connection| notifications::save(connection, &delivery))
+            .await
+    }
+
+    async fn notifications(&self, cursor: Option<&Cursor>, limit: u32) -> Result<NotificationPage> {
+        let cursor = cursor.cloned();
+        self.readers
+            .run(move |connection| notifications::page(connection, cursor.as_ref(), limit))
+            .await
+    }
+
+    async fn delete_notifications(&self, before: Timestamp) -> Result<u64> {
+        self.writer
+            .run(move |connection| notifications::delete_before(connection, before))
             .await
     }
 }

@@ -436,41 +436,6 @@ async fn asking_the_same_key_again_is_not_counted_as_another_key() {
     assert_eq!(outcomes(&events.last().unwrap().data), ["server", "server", "success"]);
 }
 
-#[tokio::test]
-async fn the_only_key_is_asked_again_when_its_minute_limit_ends_within_the_deadline() {
-    // The clock stands still: the wait begins, and the deadline ends it.
-    let app = spawn(Setup {
-        keys: 1,
-        deadline: Duration::from_secs(2),
-        ..Setup::default()
-    })
-    .await;
-    app.sim
-        .script(&key(1), "*", vec![Behaviour::fixture("minute-requests")]);
-    let reply = app.analyze(&app.user().await).await;
-    assert_eq!(reply.status, 503, "22 s do not fit into 2 s");
-    assert_eq!(reply.headers["retry-after"], "22");
-
-    let app = spawn(Setup {
-        keys: 1,
-        deadline: Duration::from_secs(60),
-        ..Setup::default()
-    })
-    .await;
-    app.sim
-        .script(&key(1), "*", vec![Behaviour::fixture("minute-requests")]);
-    let token = app.user().await;
-    let request = app
-        .request(reqwest::Method::POST, "/api/ai-analysis/analyze/stream")
-        .bearer_auth(&token);
-    let mut response = request.json(&json!({ "prompt": "Why?" })).send().await.unwrap();
-    let mut seen = String::new();
-    while !seen.contains("\"phase\":\"queued\"") {
-        seen.push_str(std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap());
-    }
-    assert!(seen.contains("Waiting 22 s for a minute limit"), "{seen}");
-}
-
 async fn sticky(keys: u32) -> App {
     spawn(Setup {
         keys,

@@ -97,6 +97,25 @@ async fn an_analysis_sent_without_script_is_read_in_the_history() {
 }
 
 #[tokio::test]
+async fn what_came_of_an_answer_is_rendered_for_people_who_are_signed_in() {
+    let app = spawn_app().await;
+    let render = |text: String| app.request(Method::POST, "/history/answer").body(text).send();
+    assert_eq!(render("# A".to_owned()).await.unwrap().status(), 401);
+    sign_in(&app).await;
+    let rendered = render("# Half\n\nan **answer** <script>alert(1)</script>".to_owned())
+        .await
+        .unwrap();
+    assert_eq!(rendered.status(), 200);
+    let html = rendered.text().await.unwrap();
+    assert!(
+        html.contains("<h3>Half</h3>") && html.contains("<strong>answer</strong>"),
+        "{html}"
+    );
+    assert!(!html.contains("<script"), "{html}");
+    assert_eq!(render("x".repeat(1024 * 1024 + 1)).await.unwrap().status(), 413);
+}
+
+#[tokio::test]
 async fn a_refused_analysis_keeps_what_was_typed() {
     let app = spawn_app().await;
     sign_in(&app).await;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::{ADMIN, PASSWORD, Setup, key, spawn, spawn_app};
 
 /// With nothing of this machine's environment.
-fn keypool(data: &Path) -> Command {
+pub(crate) fn keypool(data: &Path) -> Command {
     let site = data.join("site");
     std::fs::create_dir_all(&site).unwrap();
     std::fs::write(site.join("manifest.json"), r#"{"pkgDir":"pkg-test"}"#).unwrap();
@@ -28,7 +28,7 @@ fn keypool(data: &Path) -> Command {
     command
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -160,9 +160,9 @@ async fn a_port_in_use_is_said_to_be() {
     assert!(text(&output).contains("in use by another program"), "{}", text(&output));
 }
 
-struct Running {
-    child: Child,
-    base: String,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) base: String,
     stdout: mpsc::Receiver<String>,
     /// What sign-ins gave: tokens and cookies.
     secrets: RefCell<Vec<String>>,
@@ -170,14 +170,14 @@ struct Running {
 
 impl Running {
     /// SIGKILL: nothing is said good-bye to. Gives back what it wrote to its standard output.
-    fn kill(mut self) -> (String, Vec<String>) {
+    pub(crate) fn kill(mut self) -> (String, Vec<String>) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         (self.stdout.iter().collect(), self.secrets.take())
     }
 }
 
-fn start(data: &Path, sim: &Simulator) -> Running {
+pub(crate) fn start(data: &Path, sim: &Simulator) -> Running {
     let mut command = keypool(data);
     command
         .env("GOOGLE_AI_BASE_URL", sim.base_url())
@@ -213,7 +213,7 @@ fn start(data: &Path, sim: &Simulator) -> Running {
 }
 
 /// A client that is signed in by its cookie.
-async fn sign_in(running: &Running) -> Client {
+pub(crate) async fn sign_in(running: &Running) -> Client {
     let client = Client::builder().no_proxy().cookie_store(true).build().unwrap();
     let login = client
         .post(format!("{}/api/auth/login", running.base))

@@ -21,6 +21,7 @@ const LIMITS: Limits = Limits {
     idle_timeout: Duration::from_secs(10),
     total_timeout: Duration::from_secs(20),
     refusal_timeout: Duration::from_secs(10),
+    pool_idle_timeout: Duration::from_secs(15),
     body_bytes_max: 1024 * 1024,
     line_bytes_max: 256 * 1024,
     refusal_bytes_max: 64 * 1024,

@@ -10,10 +10,28 @@ use crate::support::{App, spawn_app};
 /// Path, methods, and who may: as the contract says it, not as the code does.
 const TABLE: &[(&str, &str, Policy)] = &[
     ("/", "GET POST", Policy::User),
+    ("/admin/doctor", "GET POST", Policy::Admin),
+    ("/admin/doctor/siblings", "POST", Policy::Admin),
+    ("/api/admin/cache", "DELETE GET", Policy::Admin),
+    ("/api/admin/doctor", "GET POST", Policy::Admin),
     ("/api/admin/keys", "GET POST", Policy::Admin),
+    ("/api/admin/keys/import", "POST", Policy::Admin),
     ("/api/admin/keys/reset-quota", "POST", Policy::Admin),
+    ("/api/admin/keys/siblings", "GET", Policy::Admin),
+    ("/api/admin/keys/siblings/{id}/confirm", "POST", Policy::Admin),
+    ("/api/admin/keys/siblings/{id}/dismiss", "POST", Policy::Admin),
     ("/api/admin/keys/switch", "POST", Policy::Admin),
     ("/api/admin/keys/test-all", "POST", Policy::Admin),
+    ("/api/admin/keys/{id}", "DELETE PATCH", Policy::Admin),
+    ("/api/admin/keys/{id}/disable", "POST", Policy::Admin),
+    ("/api/admin/keys/{id}/enable", "POST", Policy::Admin),
+    ("/api/admin/keys/{id}/reset", "POST", Policy::Admin),
+    ("/api/admin/keys/{id}/test", "POST", Policy::Admin),
+    ("/api/admin/notifications", "GET", Policy::Admin),
+    ("/api/admin/notifications/test", "POST", Policy::Admin),
+    ("/api/admin/settings", "GET PATCH", Policy::Admin),
+    ("/api/admin/performance", "GET", Policy::Admin),
+    ("/api/admin/performance/reset", "POST", Policy::Admin),
     ("/api/ai-analysis/analyses", "GET", Policy::User),
     ("/api/ai-analysis/analyses/{id}", "DELETE GET", Policy::User),
     ("/api/ai-analysis/analyze", "POST", Policy::User),
@@ -28,6 +46,7 @@ const TABLE: &[(&str, &str, Policy)] = &[
     ("/api/status.json", "GET", Policy::Anyone),
     ("/healthz", "GET", Policy::Anyone),
     ("/history", "GET", Policy::User),
+    ("/history/answer", "POST", Policy::User),
     ("/history/{id}", "GET", Policy::User),
     ("/history/recent", "GET", Policy::User),
     ("/history/{id}/answer", "GET", Policy::User),
@@ -49,8 +68,9 @@ fn request(client: &Client, app: &App, method: &Method, path: &str) -> RequestBu
 
 /// What the server says it takes at a path, asked with a method that no route has.
 async fn methods(client: &Client, app: &App, path: &str) -> BTreeSet<Method> {
-    let refused = request(client, app, &Method::PATCH, path).send().await.unwrap();
-    assert_eq!(refused.status(), 405, "PATCH {path}");
+    let no_route_has = Method::from_bytes(b"PURGE").unwrap();
+    let refused = request(client, app, &no_route_has, path).send().await.unwrap();
+    assert_eq!(refused.status(), 405, "PURGE {path}");
     let allow = refused.headers()["allow"].to_str().unwrap();
     let methods = allow.split(',').map(|name| name.trim().parse::<Method>().unwrap());
     methods.filter(|method| *method != Method::HEAD).collect()

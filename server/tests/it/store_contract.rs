@@ -3,6 +3,7 @@
 mod accounts;
 mod history;
 mod keys;
+mod notifications;
 mod sessions;
 mod whole;
 
@@ -37,6 +38,7 @@ contract![
     keys::keys_are_numbered_in_order_and_no_number_comes_twice,
     keys::a_key_is_stored_once,
     keys::a_change_of_a_key_leaves_the_rest_of_it,
+    keys::a_new_key_has_what_is_wanted_of_it,
     keys::keys_of_the_environment_keep_their_row,
     keys::a_key_known_from_the_environment_becomes_one_of_the_console_with_its_secret,
     whole::pool_records_replace_each_other_by_name,
@@ -56,6 +58,11 @@ contract![
     whole::usage_is_stored_once_however_often_it_is_sent,
     whole::usage_is_counted_from_an_instant_on,
     whole::a_thousand_writers_at_once_all_succeed,
+    notifications::a_setting_is_kept_replaced_and_removed,
+    notifications::a_notification_is_stored_once_with_a_delivery_a_channel,
+    notifications::deliveries_are_due_by_channel_and_time_until_they_ended,
+    notifications::notifications_come_in_pages_newest_first,
+    notifications::old_notifications_go_with_their_deliveries,
     whole::a_closed_store_refuses,
 ];
 

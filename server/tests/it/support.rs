@@ -108,6 +108,10 @@ fn settings(setup: &Setup, sim: &Simulator, data: &TempDir) -> Config {
         ("DATA_DIR".to_owned(), data.path().join("data").display().to_string()),
         ("SITE_DIR".to_owned(), site.display().to_string()),
         ("GOOGLE_AI_BASE_URL".to_owned(), sim.base_url()),
+        // Off where a test does not ask for it: the clock stands still, and a question is asked more than once.
+        ("UPSTREAM_RPS".to_owned(), "0".to_owned()),
+        ("QUEUE_WAIT_MAX".to_owned(), "0s".to_owned()),
+        ("CACHE_MAX_ENTRIES".to_owned(), "0".to_owned()),
     ]);
     if setup.with_admin {
         environment.insert("KEYPOOL_ADMIN_EMAIL".to_owned(), ADMIN.to_owned());

@@ -167,6 +167,7 @@ fn secrets_are_exposed_only_where_they_are_kept_and_where_they_are_sent() {
         "server/src/keyring",
         "server/src/provider",
         "server/src/accounts",
+        "server/src/notify/",
         "server/src/startup.rs",
     ];
     check("server/src", &["expose_secret"], &allowed);
@@ -195,7 +196,7 @@ fn only_the_provider_port_turns_a_failure_into_an_outcome() {
         &[
             "server/src/provider",
             "server/src/shared_pool.rs",
-            "server/src/keys.rs",
+            "server/src/keys",
             "server/src/analysis",
         ],
     );

@@ -8,6 +8,8 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
 use super::{Content, JSON};
@@ -80,6 +82,7 @@ impl Incoming {
             body,
             raw_body,
             at_ms: shared.clock.now_ms(),
+            sent_bytes: 0,
             ended: Ended::InProgress,
         };
         let number = shared.change(|state| state.calls.open(call, shared.options.calls_kept_max));
@@ -146,7 +149,15 @@ impl Recorded {
         let content = match behaviour.reply {
             Reply::Answer => answer(&self.incoming, self.call.number()),
             Reply::Fixture(name) => from_corpus(&name),
-            Reply::Respond { status, headers, body } => hand_made(status, headers, body),
+            Reply::Respond { status, headers, body } => hand_made(status, headers, Bytes::from(body)),
+            Reply::Bytes {
+                status,
+                headers,
+                base64,
+            } => match BASE64_STANDARD.decode(base64) {
+                Ok(bytes) => hand_made(status, headers, Bytes::from(bytes)),
+                Err(_) => Content::whole(500, JSON, "The script has bytes that are no Base64."),
+            },
             Reply::Huge { bytes } => huge(bytes, self.incoming.query("alt").as_deref() == Some("sse")),
         };
         let Content {
@@ -208,7 +219,7 @@ fn from_corpus(name: &str) -> Content {
     }
 }
 
-fn hand_made(status: u16, headers: Vec<(String, String)>, body: String) -> Content {
+fn hand_made(status: u16, headers: Vec<(String, String)>, body: Bytes) -> Content {
     let mut content = Content::whole(status, JSON, body);
     if headers
         .iter()

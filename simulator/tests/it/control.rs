@@ -69,9 +69,10 @@ async fn calls_are_read_over_http_and_control_is_not_among_them() {
             .any(|header| header[0] == "content-type")
     );
     seen["calls"][0]["headers"] = json!([]);
+    let sent_bytes = bed.sim.calls()[0].sent_bytes;
     let call = json!({
         "key": "k1", "model": MODEL, "method": "generateContent", "path": format!("/v1beta/models/{MODEL}:generateContent"),
-        "headers": [], "body": asking("hello"), "at_ms": 5, "ended": "Answered",
+        "headers": [], "body": asking("hello"), "at_ms": 5, "sent_bytes": sent_bytes, "ended": "Answered",
     });
     assert_eq!(seen, json!({ "calls": [call], "in_progress": 0 }));
 }

@@ -184,6 +184,34 @@ async fn a_huge_body_is_one_well_formed_answer_of_the_length_asked_for() {
 }
 
 #[tokio::test]
+async fn any_bytes_are_sent_as_they_are_with_their_headers() {
+    let bed = Bed::start().await;
+    let bytes: Vec<u8> = (0..=255).collect();
+    let behaviour = Behaviour::respond_bytes(206, &bytes).with_header("content-encoding", "gzip");
+    bed.sim.script("k1", "*", vec![behaviour]);
+    let response = bed.generate("k1", "hello").await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-encoding"]),
+        (206, &"gzip".parse().unwrap())
+    );
+    assert_eq!(response.bytes().await.unwrap(), bytes);
+    assert_eq!(bed.sim.calls()[0].sent_bytes, 256);
+}
+
+#[tokio::test]
+async fn connections_are_counted_while_they_are_open() {
+    let bed = Bed::start().await;
+    let sockets = [
+        TcpStream::connect(bed.sim.addr()).await.unwrap(),
+        TcpStream::connect(bed.sim.addr()).await.unwrap(),
+    ];
+    bed.sim.wait_for_connections(2).await.unwrap();
+    assert_eq!(bed.sim.connections(), 2);
+    drop(sockets);
+    bed.sim.wait_for_connections(0).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_body_without_end_stops_when_the_caller_leaves() {
     let bed = Bed::start().await;
     bed.sim.script("k1", "*", vec![Behaviour::huge_body(u64::MAX)]);
@@ -192,6 +220,8 @@ async fn a_body_without_end_stops_when_the_caller_leaves() {
     drop(response);
     all_left(&bed.sim).await;
     assert_eq!(bed.sim.calls()[0].ended, Ended::ClosedByCaller);
+    let sent_bytes = bed.sim.calls()[0].sent_bytes;
+    assert!((1_000_000..32 << 20).contains(&sent_bytes), "{sent_bytes}");
 }
 
 #[tokio::test]

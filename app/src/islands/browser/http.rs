@@ -94,6 +94,14 @@ pub(in crate::islands) async fn get_json<T: DeserializeOwned>(url: &str) -> Resu
     serde_json::from_str(&get_text(url).await?).map_err(|_| Failure::Unreachable)
 }
 
+/// Sends `body` as plain text and reads the answer as text.
+pub(in crate::islands) async fn post_text(url: &str, body: &str) -> Result<String, Failure> {
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&JsValue::from_str(body));
+    text(&send(url, &init).await?).await
+}
+
 /// `outlives_page`: the browser sends it even when the page is being left.
 pub(in crate::islands) async fn delete(url: &str, outlives_page: bool) -> Result<(), Failure> {
     let init = RequestInit::new();

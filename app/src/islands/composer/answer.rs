@@ -12,19 +12,16 @@ use crate::text::compose as words;
 
 pub fn part(state: Composing) -> impl IntoView {
     let is_idle = Memo::new(move |_| state.stage.with(|stage| *stage == Stage::Idle));
-    let line = move || {
-        state
-            .stage
-            .with(|stage| stage.line(state.text.with_untracked(|text| text.split_whitespace().count())))
-    };
     view! {
         <section class="answer" aria-labelledby="answer-title" data-testid="answer">
             <div class="answer-head">
                 <h2 id="answer-title">{words::ANSWER}</h2>
-                <p class="answer-line number" role="status" data-testid="state-line">
+                <p class="answer-line number" data-testid="state-line">
                     {move || state.is_running().then(|| view! { <span class="answer-spinner" aria-hidden="true"></span> })}
-                    <span>{line}</span>
+                    <span>{move || state.line()}</span>
                 </p>
+                // The line counts down while it waits; this one is read out.
+                <p class="visually-hidden" role="status" data-testid="announced">{move || state.announced.get()}</p>
             </div>
             {move || is_idle.get().then(|| examples(state))}
             {body(state)}
@@ -37,13 +34,21 @@ pub fn part(state: Composing) -> impl IntoView {
 
 fn body(state: Composing) -> impl IntoView {
     let waits = Memo::new(move |_| state.is_running() && !state.has_text());
+    let is_queued = Memo::new(move |_| state.stage.with(|stage| stage.queued().is_some()));
     let streams = Memo::new(move |_| state.has_text() && state.html.with(Option::is_none));
     let is_empty = move || !state.is_running() && !state.has_text();
     view! {
         <div class="answer-body" hidden=is_empty aria-busy=move || if state.is_running() { "true" } else { "false" }>
-            // Shown by style after 300 ms.
+            // As high as what it holds in turn, so that nothing below it moves.
             {move || waits.get().then(|| view! {
-                <div class="skeleton" aria-hidden="true"><span></span><span></span><span></span></div>
+                <div class="answer-wait">
+                    {move || if is_queued.get() {
+                        view! { <p class="answer-queued"><Icon name="resting"/><span>{words::QUEUED_HINT}</span></p> }.into_any()
+                    } else {
+                        // Shown by style after 300 ms.
+                        view! { <div class="skeleton" aria-hidden="true"><span></span><span></span><span></span></div> }.into_any()
+                    }}
+                </div>
             })}
             // Text is appended to it piece by piece: what a reader has selected stays selected.
             <div class="answer-stream" hidden=move || !streams.get() node_ref=state.stream></div>
@@ -137,6 +142,8 @@ fn actions(state: Composing) -> impl IntoView {
         Stage::Done(result) => Some(result.id),
         _ => None,
     });
+    // Then the card has the button, beside its countdown.
+    let retries = Memo::new(move |_| !state.stage.with(Stage::has_countdown));
     let is_over = Memo::new(move |_| !state.is_running() && state.stage.with(|stage| *stage != Stage::Idle));
     move || {
         is_over.get().then(|| {
@@ -155,15 +162,17 @@ fn actions(state: Composing) -> impl IntoView {
                             {words::DOWNLOAD_JSON}
                         </button>
                     })}
-                    <button
-                        type="button"
-                        class="button"
-                        disabled=move || state.blocked().is_some()
-                        on:click=move |_| act(state, Act::Submit { fresh: false })
-                    >
-                        <Icon name="retry"/>
-                        {words::RETRY}
-                    </button>
+                    {retries.get().then(|| view! {
+                        <button
+                            type="button"
+                            class="button"
+                            disabled=move || state.blocked().is_some()
+                            on:click=move |_| act(state, Act::Submit { fresh: false })
+                        >
+                            <Icon name="retry"/>
+                            {words::RETRY}
+                        </button>
+                    })}
                     <button type="button" class="button" on:click=move |_| act(state, Act::Edit)>
                         <Icon name="edit"/>
                         {words::EDIT}

@@ -32,7 +32,7 @@ pub(super) fn act(state: Composing, act: Act) {
 }
 
 fn hydrated(state: Composing) {
-    state.failed_at_ms.set(browser::now_ms());
+    state.stage_at_ms.set(browser::now_ms());
     if let Some(form) = state.form.get_untracked() {
         // From here on errors are said beside their field instead of in the browser's bubble.
         form.set_no_validate(true);

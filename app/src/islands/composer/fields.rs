@@ -87,7 +87,16 @@ pub fn prompt(state: Composing, initial: String) -> impl IntoView {
 /// One button: Analyze, and Stop while an answer is under way. It keeps the focus.
 pub fn actions(state: Composing) -> impl IntoView {
     let is_off = move || !state.is_running() && state.blocked().is_some();
+    let meant_stop = StoredValue::new(false);
+    let on_pointer_down = move |_| meant_stop.set_value(state.stage.with_untracked(super::stage::Stage::is_running));
     let on_click = move |event: leptos::ev::MouseEvent| {
+        // Pressed as Stop and released as Analyze, because the answer ended in between. A keyboard's click has no pointer.
+        if meant_stop.try_update_value(std::mem::take) == Some(true)
+            && !state.stage.with_untracked(super::stage::Stage::is_running)
+        {
+            event.prevent_default();
+            return;
+        }
         if state.stage.with_untracked(super::stage::Stage::is_running) {
             // Otherwise the button, a submit button again by then, would send the form once more.
             event.prevent_default();
@@ -105,6 +114,7 @@ pub fn actions(state: Composing) -> impl IntoView {
                 class:button-primary=move || !state.is_running()
                 disabled=is_off
                 aria-describedby="composer-blocked"
+                on:pointerdown=on_pointer_down
                 on:click=on_click
             >
                 <Icon name=Signal::derive(move || if state.is_running() { "stop" } else { "analyze" })/>

@@ -12,6 +12,11 @@ use crate::text::compose as words;
 const ACCEPT: &str = "image/png,image/jpeg,image/webp,image/heic,image/heif,.heic,.heif";
 
 pub fn part(state: Composing) -> impl IntoView {
+    let is_lost = move || state.images_lost > 0 && state.pictures.with(Vec::is_empty);
+    let described_by = move || {
+        let lost = if is_lost() { "images-lost " } else { "" };
+        format!("{lost}images-hint images-limits {}", Field::Images.error_id())
+    };
     view! {
         <div class="composer-images" class:composer-off=move || state.tab.get() == Tab::Text>
             <div class="drop" data-testid="drop-zone">
@@ -24,13 +29,19 @@ pub fn part(state: Composing) -> impl IntoView {
                     name=Field::Images.name()
                     accept=ACCEPT
                     multiple
-                    aria-describedby=format!("images-hint images-limits {}", Field::Images.error_id())
+                    aria-describedby=described_by
                     node_ref=state.file_input
                     on:change=move |_| act(state, Act::Choose)
                 />
                 <label class="button" for="images">{words::CHOOSE}</label>
                 <p class="field-hint" id="images-limits">{words::IMAGE_LIMITS}</p>
             </div>
+            {move || is_lost().then(|| view! {
+                <p class="note" id="images-lost">
+                    <Icon name="info"/>
+                    <span>{words::images_lost(state.images_lost)}</span>
+                </p>
+            })}
             {field_error(state, Field::Images)}
             {move || {
                 let pictures = state.pictures.get();

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::stage::Stage;
-use super::state::Composing;
+use super::state::{Act, Composing, act};
 use crate::components::Icon;
 use crate::error::{AppError, ErrorCode};
 use crate::islands::copy_button::Copy;
@@ -61,7 +61,7 @@ impl Card {
                     error: None,
                 })
             }
-            Stage::Idle | Stage::Sending | Stage::Working(_) | Stage::Done(_) | Stage::Stopped => None,
+            Stage::Idle | Stage::Sending | Stage::Working(_) | Stage::Done(_) | Stage::Stopped { .. } => None,
         }
     }
 }
@@ -88,17 +88,16 @@ pub fn part(state: Composing) -> impl IntoView {
 
 fn facts(state: Composing, error: AppError) -> impl IntoView {
     let is_signed_out = error.code == ErrorCode::Unauthenticated;
-    let wait = error.retry_after_seconds.map(|seconds| {
-        let left_ms = move || {
-            let passed_ms = state.feed.now_ms.get().saturating_sub(state.failed_at_ms.get());
-            (seconds * 1000).saturating_sub(passed_ms)
-        };
-        view! { <p class="number">{move || words::retry_in(left_ms())}</p> }
-    });
+    let has_text = state.text.with_untracked(|text| !text.is_empty());
+    let what_next = words::what_next(error.code, has_text);
+    // Other waits are short enough to be said by their countdown alone.
+    let reset_at = error.reset_at.filter(|_| error.code == ErrorCode::QuotaExceeded);
+    let again = error.retry_after_seconds.map(|_| again(state));
     view! {
         {error.details.map(|details| view! { <p class="problem-details">{words::plain(&details)}</p> })}
-        {error.reset_at.map(|at| view! { <p>{words::reset_at(&at)}</p> })}
-        {wait}
+        {what_next.map(|text| view! { <p>{text}</p> })}
+        {reset_at.map(|at| view! { <p>{words::reset_at(&at)}</p> })}
+        {again}
         {if is_signed_out {
             view! { <a class="button" href="/sign-in?next=%2F">{words::SIGN_IN}</a> }.into_any()
         } else {
@@ -112,5 +111,33 @@ fn facts(state: Composing, error: AppError) -> impl IntoView {
                 </p>
             }.into_any()
         }}
+    }
+}
+
+/// A countdown and a button that can be pressed when it has ended. Without script there is no button: Analyze is still there.
+fn again(state: Composing) -> impl IntoView {
+    let left_ms = move || state.retry_left_ms().unwrap_or_default();
+    let is_due = Memo::new(move |_| left_ms() == 0 && state.blocked().is_none());
+    let wait = move || match (left_ms(), state.blocked()) {
+        // Its time has come, but nothing can be served yet.
+        (0, Some(reason)) => reason,
+        (left_ms, _) => words::retry_in(left_ms),
+    };
+    view! {
+        <div class="problem-again">
+            <button
+                type="button"
+                class="button"
+                aria-describedby="problem-wait"
+                disabled=move || !is_due.get()
+                on:click=move |_| act(state, Act::Submit { fresh: false })
+            >
+                <Icon name="retry"/>
+                {words::TRY_AGAIN}
+            </button>
+            <p class="number" id="problem-wait">{wait}</p>
+            // The end of the countdown is read out, its seconds are not.
+            <span class="visually-hidden" role="status">{move || is_due.get().then_some(words::RETRY_NOW)}</span>
+        </div>
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{AppError, ErrorCode};
 use crate::text::compose as words;
-use crate::types::{AnalysisResult, Progress, StreamEvent};
+use crate::types::{AnalysisResult, Phase, Progress, StreamEvent};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Stage {
@@ -12,8 +12,10 @@ pub enum Stage {
     Sending,
     Working(Progress),
     Done(Box<AnalysisResult>),
-    /// The reader pressed Stop.
-    Stopped,
+    /// The reader pressed Stop; `waited` while still in the queue.
+    Stopped {
+        waited: bool,
+    },
     Failed(Box<AppError>),
     /// The connection to this server broke or could not be made.
     Lost,
@@ -34,14 +36,30 @@ impl Stage {
         matches!(self, Self::Sending | Self::Working(_))
     }
 
-    /// The line that says it all, read out by screen readers. `words_so_far` counts the text that is on the page.
-    pub fn line(&self, words_so_far: usize) -> String {
+    /// What the server says of a request in the line for a key.
+    pub fn queued(&self) -> Option<&Progress> {
+        match self {
+            Self::Working(progress) if progress.phase == Phase::Queued && progress.position.is_some() => Some(progress),
+            _ => None,
+        }
+    }
+
+    /// Whether the page itself counts down until it can be tried again.
+    pub fn has_countdown(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.retry_after_seconds.is_some())
+    }
+
+    /// The line that says it all. `words_so_far` counts the text that is on the page; `passed_ms` is asked where time
+    /// counts: since the stage began.
+    pub fn line(&self, words_so_far: usize, passed_ms: impl FnOnce() -> u64) -> String {
         match self {
             Self::Idle => String::new(),
             Self::Sending => words::SENDING.to_owned(),
+            Self::Working(progress) if progress.phase == Phase::Queued => words::queued(progress, passed_ms()),
             Self::Working(progress) => words::progress(progress),
             Self::Done(result) => words::done(result),
-            Self::Stopped => words::stopped(words_so_far),
+            Self::Stopped { waited: true } => words::STOPPED_WAITING.to_owned(),
+            Self::Stopped { waited: false } => words::stopped(words_so_far),
             Self::Failed(error) if error.code == ErrorCode::Unauthenticated => words::SIGNED_OUT.to_owned(),
             Self::Failed(_) | Self::Lost if words_so_far > 0 => words::interrupted(words_so_far),
             Self::Failed(_) => words::NOT_ANSWERED.to_owned(),
@@ -76,7 +94,26 @@ mod tests {
     #[track_caller]
     fn check(name: &str, data: &str, words_so_far: usize, line: &str) {
         let stage = Stage::after(read_event(name, data).expect("a known event")).expect("a new stage");
-        assert_eq!(stage.line(words_so_far), line);
+        assert_eq!(stage.line(words_so_far, || 2_500), line);
+    }
+
+    #[test]
+    fn a_place_in_the_queue_counts_down() {
+        let queued = r#"{"phase":"queued","message":"x","attempt":0,"keys":3,"position":3,"estimateMs":14000}"#;
+        check("status", queued, 0, "Waiting for a key: 3rd in line, about 12 s");
+        let next = r#"{"phase":"queued","message":"x","attempt":0,"keys":3,"position":1,"estimateMs":2000}"#;
+        check("status", next, 0, "Waiting for a key: next in line, any moment now");
+        let unplaced = r#"{"phase":"queued","message":"Waiting for a minute limit","attempt":1,"keys":1}"#;
+        check("status", unplaced, 0, "Waiting for a minute limit");
+    }
+
+    #[test]
+    fn leaving_the_queue_is_not_called_a_stopped_answer() {
+        assert_eq!(
+            Stage::Stopped { waited: true }.line(0, || 0),
+            "Stopped while waiting for a key"
+        );
+        assert_eq!(Stage::Stopped { waited: false }.line(0, || 0), "Stopped");
     }
 
     #[test]

@@ -110,8 +110,12 @@ pub struct Composing {
     pub html: RwSignal<Option<String>>,
     /// The end of the answer is below what can be seen.
     pub away: RwSignal<bool>,
-    /// When the last failure came, by the feed's clock.
-    pub failed_at_ms: RwSignal<u64>,
+    /// When the stage began, by the feed's clock.
+    pub stage_at_ms: RwSignal<u64>,
+    /// What a screen reader was told last of where the analysis stands.
+    pub announced: RwSignal<String>,
+    /// So many images the analysis to run again had; they are not kept.
+    pub images_lost: u32,
     pub(in crate::islands) feed: Feed,
     pub user_id: StoredValue<String>,
     pub form: NodeRef<html::Form>,
@@ -129,7 +133,7 @@ impl Composing {
             _ => Stage::Idle,
         };
         Self {
-            tab: RwSignal::new(Tab::Text),
+            tab: RwSignal::new(if draft.images_lost > 0 { Tab::Image } else { Tab::Text }),
             prompt: RwSignal::new(draft.prompt.clone()),
             unsent: RwSignal::new(true),
             pictures: RwSignal::new(Vec::new()),
@@ -139,7 +143,9 @@ impl Composing {
             text: RwSignal::new(String::new()),
             html: RwSignal::new(None),
             away: RwSignal::new(false),
-            failed_at_ms: RwSignal::new(0),
+            stage_at_ms: RwSignal::new(0),
+            announced: RwSignal::new(String::new()),
+            images_lost: draft.images_lost,
             feed: Feed::follow(status, None, true),
             user_id: StoredValue::new(user_id),
             form: NodeRef::new(),
@@ -156,6 +162,26 @@ impl Composing {
 
     pub fn has_text(self) -> bool {
         self.text.with(|text| !text.is_empty())
+    }
+
+    /// The line below the heading. It moves by itself only while it counts down.
+    pub fn line(self) -> String {
+        let words = self.text.with_untracked(|text| text.split_whitespace().count());
+        self.stage.with(|stage| stage.line(words, || self.passed_ms()))
+    }
+
+    /// Since the stage began; moves every second.
+    pub fn passed_ms(self) -> u64 {
+        self.feed.now_ms.get().saturating_sub(self.stage_at_ms.get())
+    }
+
+    /// Until the failed request can be tried again, where it was said.
+    pub fn retry_left_ms(self) -> Option<u64> {
+        let wait_ms = self.stage.with(|stage| match stage {
+            Stage::Failed(error) => error.retry_after_seconds.map(|seconds| seconds.saturating_mul(1_000)),
+            _ => None,
+        })?;
+        Some(wait_ms.saturating_sub(self.passed_ms()))
     }
 
     /// Why nothing can be analysed now.

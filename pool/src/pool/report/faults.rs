@@ -13,7 +13,7 @@ use crate::{
 
 impl KeyPool {
     /// A worse fault is never replaced by a lighter one: the call may have been under way when the worse one came.
-    pub(super) fn fault_of_key(&mut self, call: &Call, fault: Fault, changes: &mut Changes) -> Reach {
+    pub(super) fn fault_of_key(&mut self, call: &Call<'_>, fault: Fault, changes: &mut Changes) -> Reach {
         let Some(key) = self.key_of(call) else {
             return Reach::Nothing;
         };
@@ -23,7 +23,7 @@ impl KeyPool {
         Reach::Nothing
     }
 
-    pub(super) fn fault_of_project(&mut self, call: &Call, fault: Fault, changes: &mut Changes) -> Reach {
+    pub(super) fn fault_of_project(&mut self, call: &Call<'_>, fault: Fault, changes: &mut Changes) -> Reach {
         let project = self
             .roster
             .projects
@@ -111,7 +111,7 @@ impl KeyPool {
         self.refresh_project(project, now);
     }
 
-    pub(super) fn billing(&mut self, call: &Call, changes: &mut Changes) -> Reach {
+    pub(super) fn billing(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
         if self.is_of_account(call) {
             self.account_without_credit(call.lease.project_slot, call.now, changes);
         }
@@ -139,7 +139,7 @@ impl KeyPool {
         self.refresh_account(slot, now);
     }
 
-    pub(super) fn spend(&mut self, call: &Call, changes: &mut Changes) -> Reach {
+    pub(super) fn spend(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
         if !self.is_of_account(call) {
             return Reach::Nothing;
         }
@@ -153,7 +153,7 @@ impl KeyPool {
         Reach::Account(call.lease.account_slot)
     }
 
-    fn is_of_account(&self, call: &Call) -> bool {
+    fn is_of_account(&self, call: &Call<'_>) -> bool {
         let project = self
             .roster
             .projects

@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl KeyPool {
-    pub(super) fn bare_429(&mut self, call: &Call, changes: &mut Changes) -> Reach {
+    pub(super) fn bare_429(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
         let live = self
             .roster
             .projects
@@ -38,7 +38,7 @@ impl KeyPool {
         }
     }
 
-    fn rest_key_on_model(&mut self, call: &Call, changes: &mut Changes) -> Reach {
+    fn rest_key_on_model(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
         let newest = self.serial;
         // The key may have moved to another project since.
         if self
@@ -79,7 +79,7 @@ impl KeyPool {
         }
     }
 
-    pub(super) fn model_gone(&mut self, call: &Call, changes: &mut Changes) -> Reach {
+    pub(super) fn model_gone(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
         let until = call.now.plus(self.policy.model_hidden);
         let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
             return Reach::Nothing;
@@ -97,7 +97,7 @@ impl KeyPool {
         Reach::Nothing
     }
 
-    pub(super) fn provider_failed(&mut self, call: &Call, changes: &mut Changes) -> Reach {
+    pub(super) fn provider_failed(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
         let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
             return Reach::Nothing;
         };

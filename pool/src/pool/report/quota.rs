@@ -6,8 +6,8 @@ use super::{Call, KeyPool, usage_of};
 use crate::{
     cell::{Cell, DayContext},
     journey::scaled,
-    outcome::Limit,
-    pool::Reach,
+    outcome::{Limit, LimitUnit},
+    pool::{Reach, Spent},
     record::{Changes, Notice, RestCause},
     rest::Serial,
     selection::remixed,
@@ -15,15 +15,36 @@ use crate::{
     usage::Usage,
 };
 
+/// Enough to find a pair.
+const SPENT_MAX: usize = 8;
+
 impl KeyPool {
-    pub(super) fn zero_limit(&mut self, call: &Call, changes: &mut Changes) -> Reach {
+    pub(super) fn zero_limit(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
         let until = call.now.plus(self.policy.not_entitled);
         self.change_cell(call, changes, |cell, _, newest| {
             cell.rest(RestCause::NotEntitled, until, newest)
         })
     }
 
-    pub(super) fn day_quota(&mut self, call: &Call, limit: Option<Limit>, changes: &mut Changes) -> Reach {
+    /// The last call that the day's limit allows was charged: the next one would be refused.
+    pub(super) fn day_by_count(&mut self, call: &Call<'_>, changes: &mut Changes) -> Reach {
+        let day_end = self.day_end;
+        let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
+            return Reach::Nothing;
+        };
+        let tier = call.lease.facts.tier;
+        let Some(usage) = table.usage(call.lease.cell).filter(|usage| usage.limited) else {
+            return Reach::Nothing;
+        };
+        let limits = table.limits(usage, tier, call.now);
+        if usage.is_day_spent(&limits, day_end) {
+            self.day_quota(call, None, changes)
+        } else {
+            Reach::Nothing
+        }
+    }
+
+    pub(super) fn day_quota(&mut self, call: &Call<'_>, limit: Option<Limit>, changes: &mut Changes) -> Reach {
         let reset = (self.next_reset)(call.now);
         let model_name = self
             .tables
@@ -38,7 +59,7 @@ impl KeyPool {
         };
         let mut exhausted_until = None;
         let reach = self.change_cell(call, changes, |cell, usage, newest| {
-            let learned = usage.learn_day(limit);
+            let learned = usage.learn_day(limit, day.now);
             let rested = cell.exhaust(day, call.lease.serial, newest);
             if rested {
                 exhausted_until = cell.rest.resting_until();
@@ -51,13 +72,48 @@ impl KeyPool {
                 model: call.lease.facts.model,
                 until,
             });
+            self.suspect_siblings(call, limit, changes);
         }
         reach
     }
 
+    /// Two projects whose day ends together may be one. A project that has used up the named limit by itself is not
+    /// suspect: keys that are used evenly are spent together.
+    fn suspect_siblings(&mut self, call: &Call<'_>, limit: Option<Limit>, changes: &mut Changes) {
+        let (project, model, at) = (call.lease.facts.project, call.lease.facts.model, call.now);
+        let table = self.tables.get_mut(model);
+        let (requests, tokens) = table
+            .and_then(|table| usage_of(table, call))
+            .map_or((0, 0), |usage| usage.today());
+        let by_itself = limit.is_some_and(|limit| {
+            let used = match limit.unit {
+                LimitUnit::Requests => requests,
+                LimitUnit::Tokens => tokens,
+            };
+            used.saturating_mul(10) >= limit.value.saturating_mul(9)
+        });
+        let window = self.policy.sibling_window;
+        self.spent
+            .retain(|spent| at.since(spent.at) <= window && spent.at.since(at) <= window && spent.project != project);
+        if by_itself {
+            return;
+        }
+        if let Some(first) = self.spent.iter().find(|spent| spent.model == model) {
+            changes.notice(Notice::SuspectedSiblings {
+                first: first.project,
+                second: project,
+                model,
+            });
+        }
+        self.spent.push(Spent { at, project, model });
+        if self.spent.len() > SPENT_MAX {
+            self.spent.remove(0);
+        }
+    }
+
     pub(super) fn minute_quota(
         &mut self,
-        call: &Call,
+        call: &Call<'_>,
         retry_after: Option<Duration>,
         limit: Option<Limit>,
         changes: &mut Changes,
@@ -66,10 +122,11 @@ impl KeyPool {
         let advised = retry_after.map_or(policy.minute_default, |advice| {
             advice.saturating_add(policy.minute_extra)
         });
-        let until = call.now.plus(advised.min(policy.minute_max).max(policy.minute_min));
+        let now = call.now;
+        let until = now.plus(advised.min(policy.minute_max).max(policy.minute_min));
         self.change_cell(call, changes, |cell, usage, newest| {
             usage.lower_success();
-            let learned = usage.learn_minute(limit);
+            let learned = usage.learn_minute(limit, now);
             cell.rest(RestCause::Cooling, until, newest) || learned
         })
     }
@@ -77,7 +134,7 @@ impl KeyPool {
     /// Applies a change to the call's cell and records it if it says so.
     fn change_cell(
         &mut self,
-        call: &Call,
+        call: &Call<'_>,
         changes: &mut Changes,
         change: impl FnOnce(&mut Cell, &mut Usage, Serial) -> bool,
     ) -> Reach {

@@ -145,6 +145,36 @@ fn a_changed_token_is_refused_wherever_it_was_changed() {
 }
 
 #[test]
+fn an_operators_token_is_good_for_a_minute_of_the_same_clock() {
+    let ours = ours();
+    let token = ours.sign_operator(NOON).expect("signed");
+    let at = |seconds: i64| Timestamp::from_millis(NOON.as_millis().saturating_add_signed(seconds * 1000));
+    for (seconds, good) in [(-1, false), (0, true), (59, true), (60, false)] {
+        assert_eq!(ours.is_operator(&token, at(seconds)), good, "{seconds} s");
+    }
+    assert!(!signer("9876543210-another-secret-for-tests").is_operator(&token, NOON));
+}
+
+#[test]
+fn operators_tokens_and_access_tokens_do_not_pass_for_each_other() {
+    let signer = ours();
+    let access = signer.sign(&ada(), NOON).expect("signed");
+    let operator = signer.sign_operator(NOON).expect("signed");
+    assert!(!signer.is_operator(&access, NOON));
+    assert_eq!(signer.verify(&operator, NOON), Err(TokenError::Invalid));
+    let issued = NOON.as_millis() / 1000;
+    let claims = |aud: &str, exp: u64| json!({ "iss": ISSUER, "aud": aud, "iat": issued, "exp": exp, "jti": "x" });
+    let check = |typ: &str, claims: Value, good: bool| {
+        let token = signer.encode(typ, &claims).expect("signed");
+        assert_eq!(signer.is_operator(&token, NOON), good, "{typ} {claims}");
+    };
+    check(OPERATOR_TYPE, claims(OPERATOR_AUDIENCE, issued + 60), true);
+    check(TYPE, claims(OPERATOR_AUDIENCE, issued + 60), false);
+    check(OPERATOR_TYPE, claims(AUDIENCE, issued + 60), false);
+    check(OPERATOR_TYPE, claims(OPERATOR_AUDIENCE, issued + 3600), false);
+}
+
+#[test]
 fn weak_secrets_are_refused() {
     let check = |secret: &str, expected| assert_eq!(TokenSigner::new(&secret.into()).err(), expected, "{secret}");
     check("", Some(WeakSecret::TooShort));

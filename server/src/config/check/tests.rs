@@ -139,13 +139,13 @@ fn settings_of_later_versions_count_as_unused_only_when_somebody_set_them() {
     let unused = |environment: &[(&str, &str)]| check(&layers(environment)).expect("right").unused;
     assert!(unused(&[]).is_empty());
     assert_eq!(
-        unused(&[("QUEUE_MAX", "1000"), ("SMTP_URL", "smtp://x"), ("UPSTREAM_RPS", "0.5")]),
-        ["UPSTREAM_RPS", "QUEUE_MAX", "SMTP_URL"]
+        unused(&[("RATE_LIMIT_WINDOW", "1000"), ("SENTRY_DSN", "x"), ("QUEUE_MAX", "5")]),
+        ["RATE_LIMIT_WINDOW", "SENTRY_DSN"]
     );
 }
 
 #[test]
-fn the_contracts_defaults_are_shown_for_settings_of_later_versions() {
+fn the_contracts_defaults_are_shown() {
     let defaults = [
         ("RATE_LIMIT_REQUESTS", "1000"),
         ("RATE_LIMIT_WINDOW", "900000"),
@@ -165,7 +165,7 @@ fn the_contracts_defaults_are_shown_for_settings_of_later_versions() {
 }
 
 #[test]
-fn what_is_wrong_with_a_setting_of_a_later_version_is_said_today() {
+fn amounts_and_addresses_that_cannot_be_are_refused() {
     for (name, value) in [
         ("RATE_LIMIT_REQUESTS", "many"),
         ("RATE_LIMIT_WINDOW", "15m"),
@@ -175,6 +175,14 @@ fn what_is_wrong_with_a_setting_of_a_later_version_is_said_today() {
         ("QUEUE_WAIT_MAX", "30"),
         ("QUEUE_WAIT_MAX", "s"),
         ("CACHE_TTL", "15 minutes"),
+        ("KEYPOOL_STRATEGY", "random"),
+        ("KEYPOOL_LIMITS", "flash rpm=10"),
+        ("GEMINI_FALLBACK_MODELS", "gemini-2.5-flash, a/b"),
+        ("ALERT_WEBHOOK_URL", "canary"),
+        ("ALERT_WEBHOOK_SECRET", "whsec_canary"),
+        ("SMTP_URL", "https://canary"),
+        ("ALERT_EMAIL_TO", "ops@example.org, canary"),
+        ("ALERT_EMAIL_FROM", "canary"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:canary@collector:4317"),
     ] {
         let text = mistakes(&[(name, value)]);
@@ -182,6 +190,28 @@ fn what_is_wrong_with_a_setting_of_a_later_version_is_said_today() {
             text.contains(&format!("{name}: must be")) && !text.contains("canary"),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_channel_needs_both_its_settings() {
+    for (name, value, missing) in [
+        (
+            "ALERT_WEBHOOK_URL",
+            "https://hooks.example.org/canary",
+            "ALERT_WEBHOOK_SECRET",
+        ),
+        (
+            "ALERT_WEBHOOK_SECRET",
+            "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "ALERT_WEBHOOK_URL",
+        ),
+        ("SMTP_URL", "smtps://user:canary@mail.example.org", "ALERT_EMAIL_TO"),
+        ("ALERT_EMAIL_TO", "ops@example.org", "SMTP_URL"),
+    ] {
+        let text = mistakes(&[(name, value)]);
+        assert!(text.contains(&format!("{missing}: is missing")), "{text}");
+        assert!(!text.contains("canary"), "{text}");
     }
 }
 

@@ -13,8 +13,6 @@ use tower::{Layer, Service};
 
 use super::Limits;
 
-/// Shorter than the idle time of the load balancers on the way, so that we seldom write into a closed connection.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// One HTTP/2 connection carries the calls of all keys: if it dies silently, it must be noticed before the calls time out.
 const PING_INTERVAL: Duration = Duration::from_secs(8);
 const PING_TIMEOUT: Duration = Duration::from_secs(4);
@@ -44,7 +42,7 @@ impl Client {
             .referer(false)
             .no_proxy()
             .connect_timeout(limits.connect_timeout)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_idle_timeout(limits.pool_idle_timeout)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_TIMEOUT)

@@ -22,7 +22,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const QUICK_CHECK_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const INITIALISED: &str = "initialised\n";
 
-const MIGRATION_LIST: &[M<'static>] = &[M::up(include_str!("migrations/0001_initial.sql"))];
+const MIGRATION_LIST: &[M<'static>] = &[
+    M::up(include_str!("migrations/0001_initial.sql")),
+    M::up(include_str!("migrations/0002_settings_and_notifications.sql")),
+    M::up(include_str!("migrations/0003_keys.sql")),
+];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_LIST);
 
 /// Held while the store is open; the system frees it however the process ends.

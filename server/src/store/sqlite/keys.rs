@@ -6,7 +6,8 @@ use super::convert::{at, from_id, id, ms};
 use super::error::{conflict, unreadable};
 use crate::store::{Digest, EnvironmentKey, KeyChange, NewStoredKey, Result, StoreError, StoredKey};
 
-const COLUMNS: &str = "id, number, label, origin, fingerprint, sealed, project, tier, priority, enabled, created_at";
+const COLUMNS: &str = "id, number, label, origin, fingerprint, sealed, project, account, tier, priority, weight, tags, \
+                       enabled, created_at";
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<StoredKey>> {
     let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM keys ORDER BY number"))?;
@@ -31,6 +32,7 @@ pub(super) fn insert(connection: &Connection, new: NewStoredKey) -> Result<Store
     } else {
         new.label
     };
+    let wanted = new.wanted;
     let key = StoredKey {
         id: new.id,
         number,
@@ -38,10 +40,13 @@ pub(super) fn insert(connection: &Connection, new: NewStoredKey) -> Result<Store
         origin: KeyOrigin::Console,
         fingerprint: new.fingerprint,
         sealed: new.sealed,
-        project: None,
-        tier: Tier::Free,
-        priority: 0,
-        enabled: true,
+        project: wanted.project.flatten(),
+        account: wanted.account.flatten(),
+        tier: wanted.tier.unwrap_or(Tier::Free),
+        priority: wanted.priority.unwrap_or(0),
+        weight: wanted.weight.unwrap_or(1),
+        tags: wanted.tags.unwrap_or_default(),
+        enabled: wanted.enabled.unwrap_or(true),
         created_at: new.created_at,
     };
     write_new(connection, &key)?;
@@ -70,8 +75,11 @@ pub(super) fn adopt(connection: &Connection, wanted: EnvironmentKey) -> Result<S
         fingerprint: wanted.fingerprint,
         sealed: Vec::new(),
         project: None,
+        account: None,
         tier: Tier::Free,
         priority: 0,
+        weight: 1,
+        tags: Vec::new(),
         enabled: true,
         created_at: wanted.now,
     };
@@ -80,15 +88,23 @@ pub(super) fn adopt(connection: &Connection, wanted: EnvironmentKey) -> Result<S
 }
 
 pub(super) fn update(connection: &Connection, key_id: u64, change: KeyChange) -> Result<StoredKey> {
-    let sql = "UPDATE keys SET label = coalesce(:label, label), project = coalesce(:project, project), \
-               tier = coalesce(:tier, tier), priority = coalesce(:priority, priority), enabled = coalesce(:enabled, enabled), \
-               sealed = coalesce(:sealed, sealed), origin = iif(:sealed IS NULL, origin, 'console') WHERE id = :id";
+    // What may be cleared says whether it is set at all: NULL is a value there.
+    let sql = "UPDATE keys SET label = coalesce(:label, label), project = iif(:sets_project, :project, project), \
+               account = iif(:sets_account, :account, account), tier = coalesce(:tier, tier), \
+               priority = coalesce(:priority, priority), weight = coalesce(:weight, weight), tags = coalesce(:tags, tags), \
+               enabled = coalesce(:enabled, enabled), sealed = coalesce(:sealed, sealed), \
+               origin = iif(:sealed IS NULL, origin, 'console') WHERE id = :id";
     let changed = connection.prepare_cached(sql)?.execute(named_params! {
         ":id": id(key_id),
         ":label": change.label,
-        ":project": change.project,
+        ":sets_project": change.project.is_some(),
+        ":project": change.project.flatten(),
+        ":sets_account": change.account.is_some(),
+        ":account": change.account.flatten(),
         ":tier": change.tier.map(tier_word),
         ":priority": change.priority,
+        ":weight": change.weight,
+        ":tags": change.tags.as_deref().map(tags_text),
         ":enabled": change.enabled,
         ":sealed": change.sealed,
     })?;
@@ -126,7 +142,8 @@ fn take_number(connection: &Connection, preferred: Option<u32>) -> Result<u32> {
 }
 
 fn write_new(connection: &Connection, key: &StoredKey) -> Result<()> {
-    let sql = format!("INSERT INTO keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+    let sql =
+        format!("INSERT INTO keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
     let values = params![
         id(key.id),
         key.number,
@@ -135,8 +152,11 @@ fn write_new(connection: &Connection, key: &StoredKey) -> Result<()> {
         key.fingerprint,
         key.sealed,
         key.project,
+        key.account,
         tier_word(key.tier),
         key.priority,
+        key.weight,
+        tags_text(&key.tags),
         key.enabled,
         ms(key.created_at)
     ];
@@ -146,7 +166,8 @@ fn write_new(connection: &Connection, key: &StoredKey) -> Result<()> {
 
 fn read(row: &Row<'_>) -> Result<StoredKey> {
     let origin: String = row.get(3)?;
-    let tier: String = row.get(7)?;
+    let tier: String = row.get(8)?;
+    let tags: String = row.get(11)?;
     Ok(StoredKey {
         id: from_id(row.get(0)?),
         number: row.get(1)?,
@@ -158,14 +179,21 @@ fn read(row: &Row<'_>) -> Result<StoredKey> {
         fingerprint: row.get(4)?,
         sealed: row.get(5)?,
         project: row.get(6)?,
+        account: row.get(7)?,
         tier: [Tier::Free, Tier::Paid]
             .into_iter()
             .find(|known| tier_word(*known) == tier)
-            .ok_or_else(|| unreadable(7))?,
-        priority: row.get(8)?,
-        enabled: row.get(9)?,
-        created_at: at(row.get(10)?),
+            .ok_or_else(|| unreadable(8))?,
+        priority: row.get(9)?,
+        weight: row.get(10)?,
+        tags: serde_json::from_str(&tags).map_err(|_| unreadable(11))?,
+        enabled: row.get(12)?,
+        created_at: at(row.get(13)?),
     })
+}
+
+fn tags_text(tags: &[String]) -> String {
+    serde_json::Value::from(tags).to_string()
 }
 
 fn origin_word(origin: KeyOrigin) -> &'static str {

@@ -137,7 +137,10 @@ async fn a_newer_schema_is_refused() {
         .pragma_update(None, "user_version", 99)
         .expect("changed");
     let refused = refusal(&path);
-    assert_eq!(refused, StoreError::SchemaTooNew { found: 99, known: 1 });
+    assert!(
+        matches!(refused, StoreError::SchemaTooNew { found: 99, known } if known < 99),
+        "{refused}"
+    );
     assert!(refused.to_string().contains("newer version"), "{refused}");
 }
 

@@ -12,6 +12,7 @@ fn new_key(id: u64, fingerprint: u8) -> NewStoredKey {
         label: String::new(),
         fingerprint: [fingerprint; 32],
         sealed: vec![1, 2, fingerprint],
+        wanted: KeyChange::default(),
         created_at: NOW,
     }
 }
@@ -75,18 +76,64 @@ pub(super) async fn a_change_of_a_key_leaves_the_rest_of_it(store: &dyn Store) {
     assert_eq!(changed, expected);
     let change = KeyChange {
         label: Some("Team".to_owned()),
-        project: Some("projects/7".to_owned()),
+        project: Some(Some("projects/7".to_owned())),
+        account: Some(Some("Billing".to_owned())),
+        weight: Some(7),
+        tags: Some(vec!["a \"quoted\" one".to_owned(), "ü".to_owned()]),
         ..KeyChange::default()
     };
     let expected = StoredKey {
         label: "Team".to_owned(),
         project: Some("projects/7".to_owned()),
+        account: Some("Billing".to_owned()),
+        weight: 7,
+        tags: vec!["a \"quoted\" one".to_owned(), "ü".to_owned()],
         ..expected
     };
     assert_eq!(store.update_key(key.id, change).await.unwrap(), expected);
+    let change = KeyChange {
+        project: Some(None),
+        tags: Some(Vec::new()),
+        ..KeyChange::default()
+    };
+    let expected = StoredKey {
+        project: None,
+        tags: Vec::new(),
+        ..expected
+    };
+    assert_eq!(store.update_key(key.id, change).await.unwrap(), expected, "taken away");
     assert_eq!(store.keys().await.unwrap(), [expected]);
     let unknown = store.update_key(key.id + 1, KeyChange::default()).await;
     assert_eq!(unknown, Err(StoreError::NotFound { what: "This key" }));
+}
+
+pub(super) async fn a_new_key_has_what_is_wanted_of_it(store: &dyn Store) {
+    let plain = add_key(store, 1).await;
+    assert_eq!((plain.weight, plain.account, plain.tags.len()), (1, None, 0));
+    let id = store.next_key_id().await.unwrap();
+    let wanted = KeyChange {
+        project: Some(Some("team".to_owned())),
+        account: Some(Some("Billing".to_owned())),
+        tier: Some(Tier::Paid),
+        priority: Some(2),
+        weight: Some(5),
+        tags: Some(vec!["eu".to_owned()]),
+        ..KeyChange::default()
+    };
+    let new = NewStoredKey {
+        wanted,
+        ..new_key(id, 2)
+    };
+    let stored = store.insert_key(new).await.unwrap();
+    let found = (
+        stored.project.as_deref(),
+        stored.account.as_deref(),
+        stored.tier,
+        stored.priority,
+        stored.weight,
+    );
+    assert_eq!(found, (Some("team"), Some("Billing"), Tier::Paid, 2, 5));
+    assert_eq!(store.keys().await.unwrap()[1], stored);
 }
 
 pub(super) async fn keys_of_the_environment_keep_their_row(store: &dyn Store) {

@@ -97,6 +97,7 @@ pub(super) fn read(state: Composing) -> Draft {
         system: field("system"),
         temperature: field("temperature"),
         max_output_tokens: field("maxOutputTokens"),
+        images_lost: 0,
     }
 }
 

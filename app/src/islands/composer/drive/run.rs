@@ -16,6 +16,7 @@ use crate::text::compose as words;
 use crate::types::{AnalyzeRequest, StreamEvent};
 
 const URL: &str = "/api/ai-analysis/analyze/stream";
+const RENDER_URL: &str = "/history/answer";
 
 thread_local! {
     static UNDER_WAY: RefCell<Option<AbortController>> = const { RefCell::new(None) };
@@ -41,7 +42,8 @@ pub(super) fn submit(state: Composing, fresh: bool) {
     state.html.set(None);
     state.text.set(String::new());
     view::clear(state);
-    state.stage.set(Stage::Sending);
+    view::keep_focus();
+    enter(state, Stage::Sending);
     leptos::task::spawn_local(async move {
         let end = follow(state, body, &signal).await;
         // Whoever stopped it has said so already, and may have begun another.
@@ -56,7 +58,15 @@ pub(super) fn stop(state: Composing) {
     if let Some(controller) = UNDER_WAY.take() {
         controller.abort();
     }
-    state.stage.set(Stage::Stopped);
+    let waited = state.stage.with_untracked(|stage| stage.queued().is_some());
+    enter(state, Stage::Stopped { waited });
+    leptos::task::spawn_local(render_kept(state));
+}
+
+/// The stage and the instant at which it began.
+fn enter(state: Composing, stage: Stage) {
+    state.stage_at_ms.set(browser::now_ms());
+    state.stage.set(stage);
 }
 
 async fn follow(state: Composing, body: Body, signal: &AbortSignal) -> Stage {
@@ -70,12 +80,12 @@ async fn follow(state: Composing, body: Body, signal: &AbortSignal) -> Stage {
             return Stage::Lost;
         };
         if signal.aborted() {
-            return Stage::Stopped;
+            return Stage::Stopped { waited: false };
         }
         match read_event(&event.name, &event.data) {
             Some(StreamEvent::Delta { text }) => view::append(state, &text),
             Some(event) => match Stage::after(event) {
-                Some(stage) if stage.is_running() => state.stage.set(stage),
+                Some(stage) if stage.is_running() => enter(state, stage),
                 Some(end) => return end,
                 None => {}
             },
@@ -86,18 +96,18 @@ async fn follow(state: Composing, body: Body, signal: &AbortSignal) -> Stage {
 
 async fn finish(state: Composing, end: Stage, signal: &AbortSignal) {
     UNDER_WAY.set(None);
-    state.failed_at_ms.set(browser::now_ms());
     if let Stage::Failed(error) = &end {
         let is_empty = state.text.with_untracked(String::is_empty);
         if let (true, Some(problem)) = (is_empty, Problem::from_error(error)) {
-            state.stage.set(Stage::Idle);
+            enter(state, Stage::Idle);
             view::focus(problem.field);
             state.problem.set(Some(problem));
             return;
         }
     }
     let Stage::Done(result) = end else {
-        state.stage.set(end);
+        enter(state, end);
+        render_kept(state).await;
         return;
     };
     draft::clear();
@@ -109,12 +119,27 @@ async fn finish(state: Composing, end: Stage, signal: &AbortSignal) {
         view::append(state, &result.text);
     }
     let url = format!("/history/{}/answer", result.id);
-    state.stage.set(Stage::Done(result));
+    enter(state, Stage::Done(result));
     // Without it the plain text stays.
     if let Ok(html) = http::get_text(&url).await
         && !signal.aborted()
         && state.stage.with_untracked(|stage| matches!(stage, Stage::Done(_)))
     {
+        state.html.set(Some(html));
+        view::clear(state);
+    }
+}
+
+/// An answer that ends without its end is shown like the others. Without the server its plain text stays.
+async fn render_kept(state: Composing) {
+    let text = state.text.get_untracked();
+    if text.is_empty() {
+        return;
+    }
+    let html = http::post_text(RENDER_URL, &text).await;
+    // Another analysis may have begun meanwhile.
+    let is_same = !state.stage.with_untracked(Stage::is_running) && state.text.with_untracked(|now| *now == text);
+    if let (Ok(html), true) = (html, is_same) {
         state.html.set(Some(html));
         view::clear(state);
     }

@@ -50,6 +50,26 @@ pub(super) fn focus(field: Field) {
     let _ = element.unchecked_into::<web_sys::HtmlElement>().focus();
 }
 
+/// The buttons below the answer go when a new one begins. Whoever pressed one by keyboard is taken to the button that stops
+/// it, without moving the page.
+pub(super) fn keep_focus() {
+    let document = document();
+    let is_in_answer = document
+        .active_element()
+        .is_some_and(|element| matches!(element.closest(".answer"), Ok(Some(_))));
+    let Ok(Some(button)) = document.query_selector(".composer-submit") else {
+        return;
+    };
+    if is_in_answer
+        && let Ok(focus) = js_sys::Reflect::get(&button, &"focus".into())
+        && let Some(focus) = focus.dyn_ref::<js_sys::Function>()
+    {
+        let options = js_sys::Object::new();
+        let _ = js_sys::Reflect::set(&options, &"preventScroll".into(), &true.into());
+        let _ = focus.call1(&button, &options);
+    }
+}
+
 /// Shows the analysis that has just ended in the list beside the composer. Without an answer the list stays as it was.
 pub(super) async fn refresh_recent() {
     let Ok(Some(list)) = document().query_selector("[data-recent]") else {

@@ -1,0 +1,166 @@
+//! The two ways to the pool: through the server that runs on this data, or else through the store itself.
+
+use anyhow::{Context, anyhow};
+use app::types::{ImportReport, KeyImport, KeyTest, KeyTier, PoolKey};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use server::config::Config;
+use server::keys::{self, Keys};
+use server::startup::{self, OpenKeys, StartError};
+use server::store::StoreError;
+
+use crate::cli::remote::Remote;
+
+pub(super) enum Way {
+    Server(Box<Remote>),
+    Store(Box<OpenKeys>),
+}
+
+/// A key as it was typed. No `Debug`: it is a secret.
+pub(super) struct NewKey {
+    pub secret: String,
+    pub label: Option<String>,
+    pub tier: Option<KeyTier>,
+    pub test: bool,
+}
+
+impl Way {
+    pub(super) async fn open(config: &Config) -> Result<Self, anyhow::Error> {
+        if let Some(remote) = Remote::find(config).await {
+            return Ok(Self::Server(Box::new(remote)));
+        }
+        match startup::open_keys(config).await {
+            Ok(opened) => Ok(Self::Store(Box::new(opened))),
+            Err(error @ StartError::Store(StoreError::InUse(_))) => {
+                let hint = "if that is a server, say where it listens with --host and --port";
+                Err(anyhow!("{error}; {hint}"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn close(self) -> Result<(), anyhow::Error> {
+        match self {
+            Self::Server(_) => Ok(()),
+            Self::Store(opened) => Ok(opened.close().await?),
+        }
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<PoolKey>, anyhow::Error> {
+        match self {
+            Self::Server(remote) => read(remote.get("/api/admin/keys").await?),
+            Self::Store(opened) => Ok(keys::list(&opened.keys.keyring, opened.status.read())),
+        }
+    }
+
+    pub(super) async fn add(&self, new: NewKey) -> Result<PoolKey, anyhow::Error> {
+        let NewKey {
+            secret,
+            label,
+            tier,
+            test,
+        } = new;
+        match self {
+            Self::Server(remote) => {
+                let body = json!({ "key": secret, "label": label, "tier": tier, "test": test });
+                read(remote.post("/api/admin/keys", &body).await?)
+            }
+            Self::Store(opened) => {
+                let new = app::types::NewKey {
+                    key: secret,
+                    label,
+                    tier,
+                    test: Some(test),
+                    ..app::types::NewKey::default()
+                };
+                let number = opened.keys.add(new).await?;
+                self.numbered(number).await
+            }
+        }
+    }
+
+    pub(super) async fn import(
+        &self,
+        text: String,
+        tier: Option<KeyTier>,
+        test: bool,
+    ) -> Result<ImportReport, anyhow::Error> {
+        match self {
+            Self::Server(remote) => {
+                let body = json!({ "text": text, "tier": tier, "test": test });
+                read(remote.post("/api/admin/keys/import", &body).await?)
+            }
+            Self::Store(opened) => {
+                let test = Some(test);
+                Ok(opened.keys.import(KeyImport { text, tier, test }).await?)
+            }
+        }
+    }
+
+    pub(super) async fn test(&self, number: u32) -> Result<KeyTest, anyhow::Error> {
+        let id = self.numbered(number).await?.id;
+        match self {
+            Self::Server(remote) => read(remote.post(&address(&id, "test"), &json!({})).await?),
+            Self::Store(opened) => Ok(opened.keys.test_one(&id).await?),
+        }
+    }
+
+    pub(super) async fn test_all(&self) -> Result<Vec<KeyTest>, anyhow::Error> {
+        match self {
+            Self::Server(remote) => read(remote.post("/api/admin/keys/test-all", &json!({})).await?),
+            Self::Store(opened) => Ok(opened.keys.test_all().await),
+        }
+    }
+
+    pub(super) async fn enable(&self, number: u32) -> Result<PoolKey, anyhow::Error> {
+        let id = self.numbered(number).await?.id;
+        match self {
+            Self::Server(remote) => read(remote.post(&address(&id, "enable"), &json!({})).await?),
+            Self::Store(opened) => {
+                opened.keys.set_enabled(&id, true, false).await?;
+                self.numbered(number).await
+            }
+        }
+    }
+
+    pub(super) async fn disable(&self, number: u32, force: bool) -> Result<PoolKey, anyhow::Error> {
+        let id = self.numbered(number).await?.id;
+        match self {
+            Self::Server(remote) => read(
+                remote
+                    .post(&address(&id, "disable"), &json!({ "force": force }))
+                    .await?,
+            ),
+            Self::Store(opened) => {
+                opened.keys.set_enabled(&id, false, force).await?;
+                self.numbered(number).await
+            }
+        }
+    }
+
+    /// Gives back all keys as they are afterwards.
+    pub(super) async fn reset(&self, number: Option<u32>, model: Option<&str>) -> Result<Vec<PoolKey>, anyhow::Error> {
+        match self {
+            Self::Server(remote) => {
+                let body = json!({ "keyNumber": number, "model": model });
+                remote.post("/api/admin/keys/reset-quota", &body).await?;
+            }
+            Self::Store(opened) => Keys::reset_quota(&opened.keys, number, model).await?,
+        }
+        self.list().await
+    }
+
+    async fn numbered(&self, number: u32) -> Result<PoolKey, anyhow::Error> {
+        let mut keys = self.list().await?.into_iter();
+        keys.find(|key| key.status.key_number == number)
+            .ok_or_else(|| anyhow!("there is no key {number}: `keypool keys list` shows the numbers"))
+    }
+}
+
+fn address(id: &str, act: &str) -> String {
+    format!("/api/admin/keys/{id}/{act}")
+}
+
+fn read<T: DeserializeOwned>(data: Value) -> Result<T, anyhow::Error> {
+    serde_json::from_value(data).context("the server is of another version: use the `keypool` that it was started with")
+}

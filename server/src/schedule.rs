@@ -1,0 +1,247 @@
+//! Work by the clock: a few minutes after the provider's midnight the day is told and old notifications go; every half
+//! hour the keys are counted, and those in doubt are asked with a call that costs no quota.
+//!
+//! Nothing relies on it: a key comes back by a comparison with the time, whether or not this task runs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use jiff::tz::TimeZone;
+use jiff::{ToSpan as _, ZonedDateTime};
+use pool::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::announcer::Announcer;
+use crate::clock::{Clock, PROVIDER_ZONE, provider_day_start};
+use crate::keys::Keys;
+use crate::status::StatusReader;
+use crate::store::{EventKind, Store, StoreError, UsageCount};
+
+const HEALTH_CHECK_EVERY: Duration = Duration::from_secs(30 * 60);
+/// After the provider's midnight: what rests until then comes back within two minutes of it.
+const MINUTES_AFTER_MIDNIGHT: i64 = 5;
+const NOTIFICATIONS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A pool of many doubtful keys must not storm the provider.
+const PROBES_AT_ONCE: usize = 8;
+
+/// What the scheduled work is done with.
+pub struct Deps {
+    pub keys: Arc<Keys>,
+    pub status: StatusReader,
+    pub store: Arc<dyn Store>,
+    pub announcer: Announcer,
+    pub clock: Clock,
+}
+
+/// Runs until `stop`.
+pub async fn run(deps: Deps, stop: CancellationToken) {
+    let start = deps.clock.now();
+    let mut day_at = next_day_task(start);
+    let mut check_at = start.plus(HEALTH_CHECK_EVERY);
+    loop {
+        let work = async {
+            deps.clock.sleep_until(day_at.min(check_at)).await;
+            let now = deps.clock.now();
+            // What was slept through is done once.
+            if now >= day_at {
+                end_day(&deps, now).await;
+                day_at = next_day_task(now);
+            }
+            if now >= check_at {
+                check_health(&deps).await;
+                check_at = now.plus(HEALTH_CHECK_EVERY);
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = work => {}
+        }
+    }
+}
+
+/// The next 00:05 in Los Angeles after `now`. Its clocks are changed at 02:00, so every day has one.
+fn next_day_task(now: Timestamp) -> Timestamp {
+    let next = || {
+        let zone = TimeZone::get(PROVIDER_ZONE).ok()?;
+        let instant = jiff::Timestamp::from_millisecond(i64::try_from(now.as_millis()).ok()?).ok()?;
+        let now = instant.to_zoned_datetime(zone);
+        let at = |day: ZonedDateTime| {
+            day.start_of_day()
+                .ok()?
+                .checked_add(MINUTES_AFTER_MIDNIGHT.minutes())
+                .ok()
+        };
+        let today = at(now.clone())?;
+        let next = if today > now { today } else { at(now.tomorrow().ok()?)? };
+        u64::try_from(next.timestamp().as_millisecond()).ok()
+    };
+    // Beyond the calendar: any time will do.
+    next().map_or_else(|| now.plus(Duration::from_secs(24 * 3600)), Timestamp::from_millis)
+}
+
+async fn end_day(deps: &Deps, now: Timestamp) {
+    match day_report(deps.store.as_ref(), now).await {
+        Ok(report) => info!("{report}"),
+        Err(error) => warn!(%error, "the day that ended cannot be counted"),
+    }
+    deps.announcer.day_ended();
+    let before = Timestamp::from_millis(
+        now.as_millis()
+            .saturating_sub(u64::try_from(NOTIFICATIONS_KEPT.as_millis()).unwrap_or(u64::MAX)),
+    );
+    match deps.store.delete_notifications(before).await {
+        Ok(count) => debug!(count, "old notifications were removed"),
+        Err(error) => warn!(%error, "old notifications could not be removed; tomorrow's round tries again"),
+    }
+}
+
+/// The provider's day before the one that `now` is in, in one line.
+async fn day_report(store: &dyn Store, now: Timestamp) -> Result<String, StoreError> {
+    let today = provider_day_start(now);
+    let yesterday = provider_day_start(Timestamp::from_millis(today.as_millis().saturating_sub(1)));
+    let (since_yesterday, since_today) = (store.usage_counts(yesterday).await?, store.usage_counts(today).await?);
+    Ok(report(&since_yesterday, &since_today))
+}
+
+#[derive(Default)]
+struct KeyDay {
+    calls: u64,
+    refused_for_the_day: u64,
+}
+
+/// `since_yesterday` counts the hours of today too: `since_today` is taken from it.
+fn report(since_yesterday: &[UsageCount], since_today: &[UsageCount]) -> String {
+    let mut requests = 0_u64;
+    let mut keys: BTreeMap<u32, KeyDay> = BTreeMap::new();
+    let mut count = |counts: &[UsageCount], add: fn(u64, u64) -> u64| {
+        for row in counts {
+            match (row.kind, row.key_number) {
+                (EventKind::Request, _) => requests = add(requests, row.count),
+                (EventKind::Attempt, Some(number)) => {
+                    let day = keys.entry(number).or_default();
+                    day.calls = add(day.calls, row.count);
+                    if row.outcome == "day_quota" {
+                        day.refused_for_the_day = add(day.refused_for_the_day, row.count);
+                    }
+                }
+                (EventKind::Attempt, None) => {}
+            }
+        }
+    };
+    count(since_yesterday, u64::saturating_add);
+    count(since_today, u64::saturating_sub);
+    let mut line = format!("The provider's day has ended: {requests} request(s).");
+    for (number, day) in keys.iter().filter(|(_, day)| day.calls > 0) {
+        let spent = if day.refused_for_the_day > 0 {
+            ", day quota used up"
+        } else {
+            ""
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(line, " Key {number}: {} call(s){spent}.", day.calls);
+    }
+    line
+}
+
+async fn check_health(deps: &Deps) {
+    let status = deps.status.read();
+    let line = format!(
+        "Health check: {}/{} keys available",
+        status.healthy_keys, status.total_keys
+    );
+    match health(status.healthy_keys, status.total_keys) {
+        Health::Whole => info!("{line}"),
+        Health::Degraded => warn!("{line}"),
+        Health::None => error!("{line}"),
+    }
+    // Keys that are well are not asked. Who was asked a moment ago is not due.
+    stream::iter(deps.keys.pool.probes_due())
+        .map(|key| deps.keys.probe(key))
+        .buffer_unordered(PROBES_AT_ONCE)
+        .for_each(|_| std::future::ready(()))
+        .await;
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Health {
+    Whole,
+    Degraded,
+    None,
+}
+
+fn health(available: u32, total: u32) -> Health {
+    match available {
+        0 => Health::None,
+        some if some < total => Health::Degraded,
+        _ => Health::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::rfc3339;
+
+    fn at(text: &str) -> Timestamp {
+        let instant: jiff::Timestamp = text.parse().expect("a timestamp");
+        Timestamp::from_millis(u64::try_from(instant.as_millisecond()).expect("after 1970"))
+    }
+
+    #[test]
+    fn the_day_task_runs_five_minutes_after_midnight_on_days_of_23_24_and_25_hours() {
+        let check = |now: &str, next: &str| assert_eq!(rfc3339(next_day_task(at(now))), rfc3339(at(next)), "{now}");
+        check("2026-01-15T12:00:00Z", "2026-01-16T08:05:00Z");
+        check("2026-01-16T08:04:59.999Z", "2026-01-16T08:05:00Z");
+        check("2026-01-16T08:05:00Z", "2026-01-17T08:05:00Z");
+        // 8 March has 23 hours, 1 November 25.
+        check("2026-03-07T12:00:00Z", "2026-03-08T08:05:00Z");
+        check("2026-03-08T08:05:00Z", "2026-03-09T07:05:00Z");
+        check("2026-10-31T12:00:00Z", "2026-11-01T07:05:00Z");
+        check("2026-11-01T07:05:00Z", "2026-11-02T08:05:00Z");
+    }
+
+    fn row(kind: EventKind, key: Option<u32>, outcome: &str, count: u64) -> UsageCount {
+        UsageCount {
+            key_id: key.map(u64::from),
+            key_number: key,
+            model: "gemini-2.5-flash".to_owned(),
+            kind,
+            outcome: outcome.to_owned(),
+            success: outcome == "success",
+            count,
+            total_tokens: 0,
+            last_at: Timestamp::from_millis(0),
+        }
+    }
+
+    #[test]
+    fn the_day_is_told_by_key_and_without_what_the_new_day_brought() {
+        let yesterday = [
+            row(EventKind::Request, None, "success", 12),
+            row(EventKind::Attempt, Some(1), "success", 10),
+            row(EventKind::Attempt, Some(1), "day_quota", 1),
+            row(EventKind::Attempt, Some(2), "success", 2),
+            row(EventKind::Attempt, Some(3), "success", 1),
+        ];
+        let today = [
+            row(EventKind::Request, None, "success", 1),
+            row(EventKind::Attempt, Some(3), "success", 1),
+        ];
+        assert_eq!(
+            report(&yesterday, &today),
+            "The provider's day has ended: 11 request(s). Key 1: 11 call(s), day quota used up. Key 2: 2 call(s)."
+        );
+    }
+
+    #[test]
+    fn a_health_check_warns_when_keys_are_out_and_alarms_when_none_is_left() {
+        assert_eq!(health(3, 3), Health::Whole);
+        assert_eq!(health(2, 3), Health::Degraded);
+        assert_eq!(health(0, 3), Health::None);
+        assert_eq!(health(0, 0), Health::None);
+    }
+}

@@ -1,0 +1,139 @@
+//! The debug report of a running server, and of one that does not run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tracing::warn;
+
+use super::{OpenKeys, StartError, engine, has_data, open_keys};
+use crate::analysis::Deps;
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::config::{Config, Layers, Mistakes};
+use crate::doctor::{Access, Doctor, Place, Service, StoreFacts};
+use crate::keys::Keys;
+use crate::performance::Performance;
+use crate::settings::RuntimeSettings;
+use crate::status::StatusReader;
+use crate::store::StoreError;
+use crate::usage::{self, Recorder};
+use crate::waiting::{self, WaitingRoom};
+
+/// For the test request of the command line.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Of the server that is being built.
+pub(super) fn of_server(config: &Config, analysis: &Arc<Deps>, keys: &Arc<Keys>, status: &StatusReader) -> Doctor {
+    let clock = analysis.clock.clone();
+    let service = Service {
+        engine: engine(),
+        is_scratch: false,
+        keys: Arc::clone(keys),
+        analysis: Arc::clone(analysis),
+        status: status.clone(),
+    };
+    Doctor::new(Place::of(config), Access::Open(Box::new(service)), clock)
+}
+
+/// Without a server, for settings that no server would start with.
+pub fn doctor_of_mistakes(layers: &Layers, mistakes: Mistakes) -> Doctor {
+    let place = Place::with_mistakes(layers, mistakes);
+    Doctor::new(place, Access::Closed(StoreFacts::NotLookedAt), Clock::system())
+}
+
+/// A doctor without a server, and what it opened.
+pub struct OpenDoctor {
+    pub doctor: Doctor,
+    opened: Option<OpenKeys>,
+    /// In place of a data folder that is not made yet; removed when it is dropped.
+    scratch: Option<TempDir>,
+}
+
+/// Opens the store itself. Where nothing was stored yet, a folder that is thrown away stands in for it: looking must not
+/// make what the first start makes. A store that does not open is part of the report.
+pub async fn open_doctor(config: &Config) -> OpenDoctor {
+    let (opened, scratch) = match open(config).await {
+        Ok((opened, scratch)) => (Ok(opened), scratch),
+        Err(reason) => (Err(reason), None),
+    };
+    let (access, opened) = match opened {
+        Ok(opened) => {
+            let service = service(config, &opened, scratch.is_some()).await;
+            (Access::Open(Box::new(service)), Some(opened))
+        }
+        Err(reason) => (Access::Closed(StoreFacts::Failed(reason)), None),
+    };
+    OpenDoctor {
+        doctor: Doctor::new(Place::of(config), access, Clock::system()),
+        opened,
+        scratch,
+    }
+}
+
+/// The error says why, and holds no value of a setting or of the store.
+async fn open(config: &Config) -> Result<(OpenKeys, Option<TempDir>), String> {
+    let text = |error: StartError| error.to_string();
+    if has_data(config) {
+        return Ok((open_keys(config).await.map_err(text)?, None));
+    }
+    let scratch = TempDir::with_prefix("keypool-doctor-")
+        .map_err(|error| format!("no folder for temporary files can be made: {}", error.kind()))?;
+    let elsewhere = Config {
+        data_dir: scratch.path().join("data"),
+        ..config.clone()
+    };
+    Ok((open_keys(&elsewhere).await.map_err(text)?, Some(scratch)))
+}
+
+async fn service(config: &Config, opened: &OpenKeys, is_scratch: bool) -> Service {
+    let (keys, store, finish) = (&opened.keys, &opened.store, &opened.finish);
+    if let Err(error) = RuntimeSettings::open(config, Arc::clone(store), keys.pool.clone()).await {
+        warn!(%error, "the settings made in the console could not be read");
+    }
+    let (recorder, entries) = Recorder::new(config.analytics);
+    opened
+        .tasks
+        .spawn(usage::run(entries, Arc::clone(store), finish.clone()));
+    let clock = keys.clock.clone();
+    let waiting = WaitingRoom::new(keys.pool.clone(), clock.clone(), config.queue);
+    opened.tasks.spawn(waiting::run(waiting.clone(), finish.clone()));
+    let analysis = Deps {
+        pool: keys.pool.clone(),
+        keyring: Arc::clone(&keys.keyring),
+        provider: Arc::clone(&keys.provider),
+        store: Arc::clone(store),
+        recorder,
+        waiting,
+        cache: Arc::new(Cache::new(config.cache, clock.clone())),
+        performance: Arc::new(Performance::new(clock.now())),
+        grouping: keys.grouping.clone(),
+        clock,
+        text_model: config.text_model.clone(),
+        vision_model: config.vision_model.clone(),
+        fallback_models: config.fallback_models.clone(),
+        deadline: DEADLINE,
+    };
+    Service {
+        engine: engine(),
+        is_scratch,
+        keys: Arc::clone(keys),
+        analysis: Arc::new(analysis),
+        status: opened.status.clone(),
+    }
+}
+
+impl OpenDoctor {
+    /// Stores what the tests showed.
+    ///
+    /// # Errors
+    /// When the store does not close.
+    pub async fn close(self) -> Result<(), StoreError> {
+        drop(self.doctor);
+        if let Some(opened) = self.opened {
+            opened.close().await?;
+        }
+        drop(self.scratch);
+        Ok(())
+    }
+}
