@@ -52,10 +52,35 @@ pub(crate) struct Cell {
     /// The reset that the last exhaustion waits or waited for; forgotten at the next success.
     pub(crate) spent_until_reset: Option<Timestamp>,
     pub(crate) day_retries: u8,
+    /// The rest follows from our own count against a limit, not from an answer.
+    pub(crate) by_count: bool,
     pub(crate) key_rests: Vec<KeyRest>,
 }
 
+/// When rests that begin now end at the latest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Longest {
+    pub(crate) cooling: Timestamp,
+    pub(crate) spent: Timestamp,
+    pub(crate) not_entitled: Timestamp,
+    /// Of a key on the model.
+    pub(crate) key: Timestamp,
+    pub(crate) trial: Timestamp,
+}
+
 impl Cell {
+    pub(crate) fn clamp(&mut self, longest: &Longest) {
+        let rest = match self.cause {
+            RestCause::Cooling => longest.cooling,
+            RestCause::Exhausted => longest.spent,
+            RestCause::NotEntitled => longest.not_entitled,
+        };
+        self.rest.clamp(rest, longest.trial);
+        for resting in &mut self.key_rests {
+            resting.rest.clamp(longest.key, longest.trial);
+        }
+    }
+
     pub(crate) const fn new(project: u32) -> Self {
         Self {
             project,
@@ -63,6 +88,7 @@ impl Cell {
             rest: Rest::new(),
             spent_until_reset: None,
             day_retries: 0,
+            by_count: false,
             key_rests: Vec::new(),
         }
     }
@@ -115,6 +141,7 @@ impl Cell {
         let decided = self.rest.rest(until, newest_call);
         if decided {
             self.cause = cause;
+            self.by_count = false;
         }
         decided
     }

@@ -64,8 +64,6 @@ pub struct Lease {
     pub(crate) at: u32,
     /// [`KeyPool::accepted`](crate::KeyPool::accepted) was told.
     pub(crate) accepted: bool,
-    /// The call tests whether the cell has a limit.
-    pub(crate) is_test: bool,
 }
 
 impl Lease {
@@ -74,7 +72,6 @@ impl Lease {
             call: self.serial,
             tokens: self.facts.tokens,
             accepted: self.accepted,
-            is_test: self.is_test,
         }
     }
 

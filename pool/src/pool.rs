@@ -7,6 +7,7 @@ mod records;
 mod reinstate;
 mod report;
 mod restore;
+mod steps;
 mod view;
 
 pub use acquire::Place;
@@ -21,6 +22,7 @@ use crate::{
     model::{ModelId, TooManyModels},
     policy::Policy,
     quota::Limits,
+    record::Changes,
     rest::Serial,
     roster::Roster,
     selection::{Current, Strategy},
@@ -199,13 +201,24 @@ impl KeyPool {
 
     /// Replaces the configured limits: of a model and tier, or where no model is named of every other model. Limits learned
     /// from answers go before them.
-    pub fn configure_limits(&mut self, limits: &[(Option<String>, Tier, Limits)], now: Timestamp) {
+    ///
+    /// A cell that rests because our own count had reached an earlier limit is free again where there is room now.
+    pub fn configure_limits(&mut self, limits: &[(Option<String>, Tier, Limits)], now: Timestamp) -> Changes {
+        let mut changes = Changes::default();
         self.tick(now);
         self.limits = limits.to_vec();
+        let mut freed = Vec::new();
         for table in self.tables.iter_mut() {
             configure(table, &self.limits);
+            let model = table.id;
+            let projects = table.free_counted(&self.roster, now, self.day_end);
+            freed.extend(projects.into_iter().map(|project| (model, project)));
         }
         self.refresh_all(now);
+        for (model, project) in freed {
+            self.record_cell(model, project, &mut changes);
+        }
+        changes
     }
 
     /// Moves the key that `sticky` stays on.
@@ -228,11 +241,10 @@ impl KeyPool {
     /// Begins every change: what time alone has changed comes first. The calendar is asked once a day, not once a call.
     fn tick(&mut self, now: Timestamp) {
         self.day_end = self.day_end_at(now);
-        // What waits for room or for its pace waits for an instant of a clock that is no more.
         let stepped_back = self.seen.since(now) > STEP_NOTICED;
         self.seen = now;
         if stepped_back {
-            self.refresh_all(now);
+            self.step_back(now);
         }
         self.wake_accounts(now);
     }

@@ -171,6 +171,15 @@ impl Rest {
         true
     }
 
+    /// Ends no later than these instants, of the rest and of the trial.
+    pub(crate) fn clamp(&mut self, rest: Timestamp, trial: Timestamp) {
+        match &mut self.phase {
+            Phase::Open | Phase::Waiting => {}
+            Phase::Resting { until } => *until = rest.min(*until),
+            Phase::Trying { lost_at, .. } => *lost_at = trial.min(*lost_at),
+        }
+    }
+
     /// A person's word, or a proof that the rest was a mistake.
     pub(crate) const fn clear(&mut self) {
         self.phase = Phase::Open;

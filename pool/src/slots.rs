@@ -54,6 +54,10 @@ impl<T> Slots<T> {
             .filter_map(|(slot, item)| Some((slot, item.as_ref()?)))
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.items.iter_mut().flatten()
+    }
+
     /// One more than the largest place in use.
     pub(crate) fn end(&self) -> u32 {
         u32::try_from(self.items.len()).unwrap_or(NOWHERE)

@@ -29,7 +29,7 @@ pub(crate) use weights::{Drawn, Urn, Weights};
 use crate::{
     breaker::Breaker,
     budget::Budget,
-    cell::Cell,
+    cell::{Cell, Longest},
     key::Tier,
     model::ModelId,
     quota::Limits,
@@ -238,6 +238,12 @@ impl Table {
             spot.cell = cell;
         }
         cell
+    }
+
+    pub(crate) fn clamp_cells(&mut self, longest: &Longest) {
+        for cell in self.cells.iter_mut() {
+            cell.clamp(longest);
+        }
     }
 
     pub(crate) fn usage(&self, cell: u32) -> Option<&Usage> {

@@ -38,7 +38,6 @@ pub(crate) struct Reserved {
     pub(crate) tokens: u64,
     /// The provider had accepted the call: [`Usage::accept`] was told.
     pub(crate) accepted: bool,
-    pub(crate) is_test: bool,
 }
 
 /// The counters of one cell. Only charged calls count; what is under way is reserved beside them.
@@ -112,19 +111,17 @@ impl Usage {
         self.project == project && self.born < call
     }
 
-    /// Begins a reservation. True when the call tests whether there is a limit that nobody told yet.
-    pub(crate) fn reserve(&mut self, tokens: u64, limits: &Limits, policy: &Policy, now: Timestamp) -> bool {
+    /// Begins a reservation. The call may test whether there is a limit that nobody told yet: then no other may start.
+    pub(crate) fn reserve(&mut self, tokens: u64, limits: &Limits, policy: &Policy, now: Timestamp) {
         self.roll(now);
         let before = self.requests_minute.saturating_add(self.unaccepted);
         self.in_flight = self.in_flight.saturating_add(1);
         self.unaccepted = self.unaccepted.saturating_add(1);
         self.tokens_reserved = self.tokens_reserved.saturating_add(tokens);
         let is_unproven = before >= self.proven && limits.requests_per_minute.is_none();
-        let is_test = is_unproven && policy.usual_limits.contains(&before);
-        if is_test {
+        if is_unproven && policy.usual_limits.contains(&before) {
             self.tested_until = second_of(now.plus(policy.limit_test_max));
         }
-        is_test
     }
 
     /// The provider accepted the call: from now on it lies in the window, with the reserved tokens until it is settled.
@@ -168,7 +165,8 @@ impl Usage {
     const fn end_waiting(&mut self, reserved: &Reserved) {
         self.unaccepted = self.unaccepted.saturating_sub(1);
         self.tokens_reserved = self.tokens_reserved.saturating_sub(reserved.tokens);
-        if reserved.is_test {
+        // Calls reach the provider in any order: the test is decided when all that were sent before it are.
+        if self.unaccepted == 0 {
             self.tested_until = 0;
         }
     }

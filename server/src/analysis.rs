@@ -141,6 +141,8 @@ struct Analysis {
     must_settle: bool,
     /// Identical requests wait for this one's answer.
     lead: Option<Lead>,
+    /// It has waited for an identical request in vain.
+    followed: bool,
     /// The call under way, kept apart so that it is known when the analysis is dropped in the middle of it.
     calling: Option<(LeaseFacts, Instant)>,
     ended: bool,
@@ -216,6 +218,7 @@ impl Analysis {
             last_failure: None,
             must_settle: false,
             lead: None,
+            followed: false,
             calling: None,
             ended: false,
             state: State::Looking,
@@ -230,7 +233,7 @@ impl Analysis {
         loop {
             // Each step leaves the state it goes on with. A drop in the middle of one drops its lease, which reports itself.
             let event = match std::mem::replace(&mut self.state, State::Finished) {
-                State::Looking => self.look().await,
+                State::Looking => self.look(),
                 State::Following(follow) => self.follow(follow).await,
                 State::Serving(answer) => Some(self.serve(answer).await),
                 State::Choosing { after } => self.choose(after).await,

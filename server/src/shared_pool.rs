@@ -174,8 +174,7 @@ impl SharedPool {
     /// Configured limits: one entry a model and tier, `None` for every model that is not named. They replace what was
     /// configured before.
     pub fn set_limits(&self, limits: &[(Option<String>, pool::Tier, pool::Limits)]) {
-        self.lock().configure_limits(limits, self.0.clock.now());
-        self.touch();
+        self.change(|pool, now| pool.configure_limits(limits, now));
     }
 
     pub fn report_probe(&self, key: KeyId, outcome: &Outcome) {

@@ -246,6 +246,7 @@ fn status_reader(config: &Config, pool: &SharedPool, clock: &Clock, simulated: b
         clock: clock.clone(),
         text_model: config.text_model.clone(),
         vision_model: config.vision_model.clone(),
+        fallback_models: config.fallback_models.clone(),
         queue: config.queue,
         simulated,
     }
@@ -520,10 +521,7 @@ async fn open_pool(
         })
         .collect();
     let (keyring, stored) = Keyring::open(Arc::clone(&store), master, environment, clock.now()).await?;
-    let policy = Policy {
-        pace: config.pace,
-        ..Policy::default()
-    };
+    let policy = policy(config);
     let (pool, log) = SharedPool::new(
         KeyPool::new(policy, config.strategy, next_provider_midnight),
         clock.clone(),
@@ -540,6 +538,17 @@ async fn open_pool(
     }
     info!(keys = stored.len(), "the pool is ready with {} key(s)", stored.len());
     Ok((pool, Arc::new(keyring), log))
+}
+
+/// The product's rules, and the operator's pace. Where nobody may wait, no call is held up to find out a limit.
+fn policy(config: &Config) -> Policy {
+    let rules = Policy::default();
+    let nobody_waits = config.queue.waiting_max == 0 || config.queue.wait_max.is_zero();
+    Policy {
+        pace: config.pace,
+        usual_limits: if nobody_waits { &[] } else { rules.usual_limits },
+        ..rules
+    }
 }
 
 /// Where the build put the browser half. Its folder's name carries a hash, so browsers may keep it for ever.

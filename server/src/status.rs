@@ -18,6 +18,8 @@ pub struct StatusReader {
     pub clock: Clock,
     pub text_model: String,
     pub vision_model: String,
+    /// Asked when a default model cannot answer.
+    pub fallback_models: Vec<String>,
     pub queue: QueueBounds,
     pub simulated: bool,
 }
@@ -29,7 +31,7 @@ impl StatusReader {
             0 => Duration::ZERO,
             _ => self.queue.wait_max,
         };
-        let capability = |name: &str| {
+        let capability_of = |name: &str| {
             let Ok(model) = self.pool.model(name) else {
                 return Capability::Out;
             };
@@ -39,6 +41,15 @@ impl StatusReader {
                 Some(at) if at.since(now) <= wait_max && !wait_max.is_zero() => Capability::Waits,
                 _ => Capability::Out,
             }
+        };
+        let fallback = || {
+            let mut others = self.fallback_models.iter();
+            others.any(|name| capability_of(name) == Capability::Serves)
+        };
+        let capability = |name: &str| match capability_of(name) {
+            Capability::Serves => Capability::Serves,
+            Capability::Waits | Capability::Elsewhere | Capability::Out if fallback() => Capability::Elsewhere,
+            out => out,
         };
         view(&Facts {
             snapshot: self.pool.snapshot(),
@@ -56,6 +67,8 @@ impl StatusReader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
     Serves,
+    /// Another model answers.
+    Elsewhere,
     /// A rest ends so soon that it waits in line.
     Waits,
     Out,
@@ -107,7 +120,7 @@ pub fn view(facts: &Facts<'_>) -> ServiceStatus {
 fn component(name: &str, capability: Capability, total: u32, healthy: u32) -> Component {
     let level = match capability {
         Capability::Serves if healthy == total => Level::Operational,
-        Capability::Serves | Capability::Waits => Level::Degraded,
+        Capability::Serves | Capability::Elsewhere | Capability::Waits => Level::Degraded,
         Capability::Out => Level::MajorOutage,
     };
     Component {

@@ -163,7 +163,7 @@ impl WaitingRoom {
         if line.waiters.len() >= self.0.bounds.waiting_max {
             return Entered::Refused(Refusal {
                 exhausted: refused,
-                line_is_full: true,
+                line_is_full: self.0.bounds.waiting_max > 0,
             });
         }
         // Who waits for a key may ask one again that rested for a moment.

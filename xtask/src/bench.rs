@@ -20,11 +20,14 @@ pub(crate) struct Args {
 enum Target {
     /// The pure core: choosing a key among 3 … 100,000
     Pool,
+    /// The whole server: promises that have a figure, or some of them by number
+    Promises,
 }
 
 pub(crate) fn bench(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let mut bench = match args.target {
         Target::Pool => command(workspace, "cargo", "bench --locked --package pool"),
+        Target::Promises => command(workspace, "cargo", "bench --locked --package server --bench promises"),
     };
     run(bench.arg("--").args(&args.rest))?;
     Ok(ExitCode::SUCCESS)

@@ -130,8 +130,8 @@ impl KeyPool {
             Limits::default()
         };
         let usage = table.usage_mut(cell)?;
-        let is_test = usage.reserve(want.tokens, &limits, &self.policy, now);
-        let is_full = (is_test || has_limits) && usage.room_at(&limits, now, self.day_end) > now;
+        usage.reserve(want.tokens, &limits, &self.policy, now);
+        let is_full = usage.room_at(&limits, now, self.day_end) > now;
         let must_pause = self.policy.pace.is_some_and(|pace| key.step(pace, now));
         if want.journey.is_new() {
             table.budget.deposit(self.policy.retry_permille);
@@ -166,7 +166,6 @@ impl KeyPool {
             calm: spot.score.calm,
             at,
             accepted: false,
-            is_test,
         };
         if !spot.score.calm {
             lease.facts.trial |= self.begin_trials(&lease, lost_at);

@@ -60,13 +60,11 @@ impl KeyPool {
 
     /// A cell without room may have some again.
     fn room_for_more(&mut self, call: &Call<'_>) -> Reach {
-        let Some(table) = self.tables.get_mut(call.lease.facts.model) else {
-            return Reach::Nothing;
-        };
-        let watched = call.lease.is_test || usage_of(table, call).is_some_and(|usage| usage.limited);
-        match table.standing(call.lease.project_slot) {
-            Standing::Later(_) if watched => Reach::Cell(call.lease.project_slot),
-            Standing::Ready { .. } | Standing::Later(_) | Standing::Never => Reach::Nothing,
+        let project = call.lease.project_slot;
+        let table = self.tables.get_mut(call.lease.facts.model);
+        match table.map_or(Standing::Never, |table| table.standing(project)) {
+            Standing::Later(_) => Reach::Cell(project),
+            Standing::Ready { .. } | Standing::Never => Reach::Nothing,
         }
     }
 

@@ -21,7 +21,8 @@ impl KeyPool {
         for record in records {
             self.restore_one(record, now);
         }
-        self.refresh_all(now);
+        // The clock may have been set right while the process was away.
+        self.step_back(now);
     }
 
     fn restore_one(&mut self, record: Record, now: Timestamp) {

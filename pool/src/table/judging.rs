@@ -1,5 +1,6 @@
 //! Where a project stands: ready, resting until an instant, or in need of more than time.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Standing, Table, UNUSED};
@@ -98,6 +99,28 @@ impl Table {
             (None, Some(soonest)) => Standing::Later(at.max(soonest)),
             (None, None) => Standing::Never,
         }
+    }
+
+    /// Ends the rests that follow from our own count where the limits leave room now. Returns their projects.
+    pub(crate) fn free_counted(&mut self, roster: &Roster, now: Timestamp, day_end: Timestamp) -> Vec<u32> {
+        let counted = self.cells.iter().filter(|(_, cell)| cell.by_count);
+        let has_room = |slot: u32, project: u32| {
+            self.usage(slot).is_some_and(|usage| {
+                let limits = self.limits(usage, roster.tier(project), now);
+                !usage.is_day_spent(&limits, day_end)
+            })
+        };
+        let freed: Vec<(u32, u32)> = counted
+            .map(|(slot, cell)| (slot, cell.project))
+            .filter(|&(slot, project)| has_room(slot, project))
+            .collect();
+        for (slot, _) in &freed {
+            if let Some(cell) = self.cells.get_mut(*slot) {
+                cell.reinstate();
+                cell.by_count = false;
+            }
+        }
+        freed.into_iter().map(|(_, project)| project).collect()
     }
 
     /// The project's place will be used again.

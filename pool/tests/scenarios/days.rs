@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use pool::{AccountId, CellState, Key, KeyId, KeyPool, Limits, Policy, ProjectId, Strategy, Timestamp, Verdict, Want};
 
-use crate::{DAY, MIDNIGHT, NOON, OK, Story, key, secs};
+use crate::{DAY, MIDNIGHT, MINUTE, NOON, OK, Story, key, secs};
 
 #[test]
 fn a_spent_day_ends_at_midnight_and_a_little_later_for_each() {
@@ -146,6 +146,54 @@ fn a_spent_model_leaves_the_keys_other_models_alone() {
     assert_eq!(story.pool.verdict(Some(pro), story.now).0, Verdict::Serving);
     assert_eq!(story.pool.verdict(Some(story.model), story.now).0, Verdict::AllSpent);
     assert_eq!(story.pool.verdict(None, story.now).0, Verdict::Serving);
+}
+
+#[test]
+fn a_clock_that_was_ahead_leaves_no_rest_longer_than_one_that_begins_now() {
+    let mut story = Story::of(3);
+    let true_time = story.now;
+    story.now = true_time.plus(secs(24 * 3_600));
+    story.call_of(1, &DAY);
+    story.call_of(2, &MINUTE);
+    story.call_of(3, &pool::Outcome::Spend);
+    story.now = true_time;
+    assert!(story.acquire().is_err(), "they rest as if it had just been said");
+    story.now = true_time.plus(secs(605));
+    assert_eq!(story.key_state(3), pool::KeyState::Ready);
+    assert!(story.acquire().is_ok());
+    assert!(
+        matches!(story.cell(1), CellState::Exhausted { until } if until > MIDNIGHT && until <= MIDNIGHT.plus(secs(120)))
+    );
+    story.now = MIDNIGHT.plus(secs(120));
+    assert!(matches!(story.cell(1), CellState::Trial | CellState::Ready));
+}
+
+#[test]
+fn a_spent_day_is_not_woken_by_a_clock_that_steps_back() {
+    let mut story = Story::of(1);
+    story.call_of(1, &DAY);
+    for hours in [1, 5] {
+        story.now = Timestamp::from_millis(story.now.as_millis() - hours * 3_600_000);
+        assert!(story.acquire().is_err());
+        story.now = NOON;
+        assert!(story.acquire().is_err());
+    }
+    // A clock that was a day behind costs one call.
+    story.now = Timestamp::from_millis(NOON.as_millis() - 24 * 3_600_000);
+    assert!(story.acquire().is_err());
+    story.now = NOON;
+    story.call_of(1, &DAY);
+    assert!(matches!(story.cell(1), CellState::Exhausted { until } if until > MIDNIGHT));
+}
+
+#[test]
+fn a_reset_of_days_ago_does_not_shorten_todays_rest() {
+    let mut story = Story::of(1);
+    story.call_of(1, &DAY);
+    story.pass(secs(3 * 24 * 3_600));
+    story.call_of(1, &DAY);
+    let midnight = MIDNIGHT.plus(secs(3 * 24 * 3_600));
+    assert!(matches!(story.cell(1), CellState::Exhausted { until } if until > midnight));
 }
 
 #[test]

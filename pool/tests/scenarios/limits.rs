@@ -157,7 +157,11 @@ fn a_learned_limit_holds_for_a_day() {
 
 #[test]
 fn so_many_calls_at_once_and_no_more() {
-    let mut story = Story::of(1);
+    let policy = Policy {
+        usual_limits: &[],
+        ..Policy::default()
+    };
+    let mut story = Story::under(policy, Strategy::Headroom, [key(1)]);
     story.limit(Limits {
         calls_at_once: Some(2),
         ..Limits::default()
@@ -173,8 +177,23 @@ fn so_many_calls_at_once_and_no_more() {
         story.report(next, &OK);
         let held = story.acquire().unwrap();
         story.report(held, &OK);
-        let _held = story.acquire().unwrap();
     }
+}
+
+#[test]
+fn a_cell_that_rests_by_our_own_count_is_free_when_the_limit_is_raised() {
+    let per_day = |limit| Limits {
+        requests_per_day: Some(limit),
+        ..Limits::default()
+    };
+    let mut story = Story::of(2);
+    story.limit(per_day(1));
+    story.call_of(1, &OK);
+    story.call_of(2, &DAY);
+    assert!(story.acquire().is_err());
+    story.limit(per_day(5));
+    let lease = story.acquire().unwrap();
+    assert_eq!(lease.key(), KeyId(1), "the provider itself said that 2 is spent");
 }
 
 /// A provider that counts a sliding minute, and answers with the limit.
@@ -223,8 +242,9 @@ fn burst(limit: usize, minutes: u64) -> (usize, Vec<usize>) {
             waiting -= 1;
             under_way.push_back((story.now.plus(Duration::from_millis(300)), lease));
         }
-        while under_way.front().is_some_and(|(at, _)| *at <= story.now) {
-            let (_, mut lease) = under_way.pop_front().unwrap();
+        // What was sent together arrives in the reverse order.
+        let arrived = under_way.iter().take_while(|(at, _)| *at <= story.now).count();
+        for (_, mut lease) in under_way.drain(..arrived).rev() {
             let provider = &mut providers[lease.key().0 as usize - 1];
             if let Some(refused) = provider.call(story.now) {
                 waiting += 1;

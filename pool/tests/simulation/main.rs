@@ -80,9 +80,11 @@ fn every_fault_is_drawn() {
 }
 
 /// A promise that nobody gave, and that the provider breaks whenever a project has no quota for a model.
-const NOBODY_LACKS_A_QUOTA: ExtraRule = |outcome| match outcome {
-    Outcome::ZeroLimit => Err(Violation::new("nobody lacks a quota", "a project does")),
-    _ => Ok(()),
+const NOBODY_LACKS_A_QUOTA: ExtraRule = |outcome| {
+    if *outcome == Outcome::ZeroLimit {
+        return Err(Violation::new("nobody lacks a quota", "a project does"));
+    }
+    Ok(())
 };
 
 #[test]

@@ -5,7 +5,6 @@ mod calls;
 mod left_over;
 mod outcomes;
 mod roster;
-#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -33,6 +32,8 @@ pub(crate) struct Rested {
     trial: Option<(u64, Timestamp)>,
     /// Somewhere between `forbidden_until` and `back_by` a restart came: who knows whether it still rests?
     is_doubtful: bool,
+    /// The day's reset ends it.
+    is_until_reset: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +65,6 @@ struct CellFacts {
     spent_until: Option<Timestamp>,
     /// The same where the pool may have counted to the limit by itself.
     maybe_spent_until: Option<Timestamp>,
-    /// By the clock as it was furthest ahead: a minute that was full lasts until a clock that stepped back is there again.
     last_used: Timestamp,
     in_flight: u32,
     /// Charged calls of the day that ends at `day_end`.
@@ -114,6 +114,7 @@ impl Rested {
         self.forbidden_until = self.forbidden_until.max(forbidden_until);
         self.back_by = self.back_by.max(back_by);
         self.unproven_since = Some(newest_call);
+        self.is_until_reset = false;
         // A call that tried is now one of those that were under way before the rest.
         self.trial = None;
     }
@@ -127,11 +128,16 @@ impl Rested {
         self.trial = self.trial.filter(|(trial, _)| *trial != call);
     }
 
-    /// What has ended stays ended when the clock steps back.
-    fn stepped_back(&mut self, before: Timestamp) {
-        if self.forbidden_until <= before {
-            self.forbidden_until = Timestamp::default();
-        }
+    /// What has ended stays ended. Other instants were named by the clock that was ahead: of them only the end of the day
+    /// still means something.
+    fn stepped_back(&mut self, before: Timestamp, after: Timestamp, reset: Timestamp) {
+        let until = if self.is_until_reset { reset } else { after };
+        self.forbidden_until = if self.forbidden_until <= before {
+            Timestamp::default()
+        } else {
+            self.forbidden_until.min(until)
+        };
+        self.trial = self.trial.map(|(call, began)| (call, began.min(after)));
     }
 
     /// Rests are stored, waiting for a trial is not.
@@ -175,8 +181,9 @@ impl Oracle {
     pub(crate) fn clock_stepped(&mut self, before: Timestamp, after: Timestamp) {
         if after < before {
             self.has_stepped_back = true;
+            let reset = (self.next_reset)(after);
             for rested in self.rests() {
-                rested.stepped_back(before);
+                rested.stepped_back(before, after, reset);
             }
         }
     }

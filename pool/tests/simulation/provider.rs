@@ -49,9 +49,9 @@ impl Provider {
     pub(crate) fn answer(&mut self, plan: &Plan, call: Call) -> Answer {
         let kinds: Vec<Kind> = plan.active(call.at_ms).collect();
         let outcome = self.judge(plan, &kinds, call);
-        let longest_ms = kinds.iter().find_map(|kind| match kind {
-            Kind::Slow { longest_ms } => Some(*longest_ms),
-            _ => None,
+        let longest_ms = kinds.iter().find_map(|kind| {
+            let Kind::Slow { longest_ms } = kind else { return None };
+            Some(*longest_ms)
         });
         let is_answer = outcome.is_answer() || matches!(outcome, Outcome::Empty | Outcome::Truncated);
         let after_ms = match (longest_ms, is_answer) {
@@ -132,13 +132,16 @@ impl Provider {
     }
 
     fn outage(&mut self, kinds: &[Kind], model: Option<usize>) -> Option<Outcome> {
-        let how = kinds.iter().find_map(|kind| match *kind {
-            Kind::Outage {
+        let how = kinds.iter().find_map(|kind| {
+            let Kind::Outage {
                 model: down,
                 permille,
                 how,
-            } if (down.is_none() || down == model) && self.random.in_thousand(permille) => Some(how),
-            _ => None,
+            } = *kind
+            else {
+                return None;
+            };
+            ((down.is_none() || down == model) && self.random.in_thousand(permille)).then_some(how)
         })?;
         let how = if how == Failing::Mixed {
             self.random
@@ -195,9 +198,11 @@ impl Provider {
     }
 
     fn odd_answer(&mut self, kinds: &[Kind], tokens: u64) -> Option<Outcome> {
-        let permille = kinds.iter().find_map(|kind| match kind {
-            Kind::OddAnswers { permille } => Some(*permille),
-            _ => None,
+        let permille = kinds.iter().find_map(|kind| {
+            let Kind::OddAnswers { permille } = kind else {
+                return None;
+            };
+            Some(*permille)
         })?;
         self.random.in_thousand(permille).then(|| match self.random.below(5) {
             0 => Outcome::Blocked { tokens },
@@ -212,22 +217,30 @@ impl Provider {
 /// What is wrong with the secret, the worst first.
 fn fault(plan: &Plan, kinds: &[Kind], secret: usize) -> Option<Outcome> {
     let found = |fits: &dyn Fn(&Kind) -> Option<Outcome>| kinds.iter().find_map(fits);
-    found(&|kind| match *kind {
-        Kind::Revoked {
+    found(&|kind| {
+        let Kind::Revoked {
             secret: faulty,
             whole_project,
             ..
-        } if plan.hits(faulty, whole_project, secret) => Some(Outcome::Revoked { whole_project }),
-        _ => None,
+        } = *kind
+        else {
+            return None;
+        };
+        let hit = plan.hits(faulty, whole_project, secret);
+        hit.then_some(Outcome::Revoked { whole_project })
     })
     .or_else(|| found(&|kind| (*kind == Kind::Invalid { secret }).then_some(Outcome::InvalidKey)))
     .or_else(|| {
-        found(&|kind| match *kind {
-            Kind::NeedsSetup {
+        found(&|kind| {
+            let Kind::NeedsSetup {
                 secret: faulty,
                 whole_project,
-            } if plan.hits(faulty, whole_project, secret) => Some(Outcome::KeyConfig { whole_project }),
-            _ => None,
+            } = *kind
+            else {
+                return None;
+            };
+            let hit = plan.hits(faulty, whole_project, secret);
+            hit.then_some(Outcome::KeyConfig { whole_project })
         })
     })
 }

@@ -307,7 +307,8 @@ impl<'a> World<'a> {
             }
         }
         let now = self.now();
-        self.pool.configure_limits(&configured, now);
+        let changes = self.pool.configure_limits(&configured, now);
+        self.store(&changes);
     }
 
     /// The smallest day limit that the pool may know of.

@@ -11,7 +11,7 @@ use crate::cache::{CacheKey, Cached, Entry, Follow};
 use crate::provider::Failure;
 
 impl Analysis {
-    pub(super) async fn look(&mut self) -> Option<StreamEvent> {
+    pub(super) fn look(&mut self) -> Option<StreamEvent> {
         let choosing = State::Choosing { after: Duration::ZERO };
         self.state = choosing;
         if !self.deps.cache.is_on() {
@@ -39,9 +39,15 @@ impl Analysis {
     pub(super) async fn follow(&mut self, follow: Follow) -> Option<StreamEvent> {
         match tokio::time::timeout_at(self.deadline, follow.wait()).await {
             Ok(Some(answer)) => Some(self.begin_serving(answer)),
-            // Nothing worth sharing: perhaps this one leads now.
+            // Nothing worth sharing: perhaps this one leads now. After a second time it goes alone, or many would fail one
+            // behind the other.
             Ok(None) => {
-                self.state = State::Looking;
+                self.state = if self.followed {
+                    State::Choosing { after: Duration::ZERO }
+                } else {
+                    State::Looking
+                };
+                self.followed = true;
                 None
             }
             Err(_) => {

@@ -1,5 +1,7 @@
 //! What a caller is told when there is no answer. The pool's verdict decides; the seed's three messages are its wording.
 
+use std::time::Duration;
+
 use app::error::{AppError, ErrorCode};
 use app::text::refusal as text;
 use pool::{Counts, Exhausted, Outcome, Timestamp, Verdict};
@@ -55,6 +57,11 @@ pub(super) fn failed(
             if !sent_on =>
         {
             waiting(verdict_error(*verdict, counts), retry_at, now)
+        }
+        // While nobody knows when the provider is back, a second is soon enough to ask again.
+        Outcome::Overload | Outcome::Server | Outcome::Transport | Outcome::Empty if !sent_on => {
+            let soon = now.plus(Duration::from_secs(1));
+            waiting(provider_error(failure, false), retry_at.or(Some(soon)), now)
         }
         _ => provider_error(failure, sent_on),
     }

@@ -108,7 +108,7 @@ async fn refused(app: &App, status: u16, code: &str) {
 }
 
 async fn served(app: &App, what: &str) {
-    let reply = app.ask_once(&app.admin().await).await;
+    let reply = app.ask(&app.admin().await).await;
     assert_eq!(reply.status, 200, "{what}: {}", reply.body);
 }
 

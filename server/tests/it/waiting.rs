@@ -235,7 +235,8 @@ async fn without_another_model_the_refusal_stays() {
 
 #[tokio::test]
 async fn calls_keep_the_pace_of_each_key_and_a_slow_one_blocks_nobody() {
-    let app = start(patient(1, &[("UPSTREAM_RPS", "2")])).await;
+    let settings = [("UPSTREAM_RPS", "2"), ("KEYPOOL_LIMITS", "* free rpm=1000")];
+    let app = start(patient(1, &settings)).await;
     let (admin, user) = (app.admin().await, app.user().await);
     app.sim
         .script(&key(1), "*", vec![Behaviour::answer().hang_before_headers()]);

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Call, KeyPool, usage_of};
+use super::{Call, KeyPool, cell_of, usage_of};
 use crate::{
     cell::{Cell, DayContext},
     journey::scaled,
@@ -37,11 +37,15 @@ impl KeyPool {
             return Reach::Nothing;
         };
         let limits = table.limits(usage, tier, call.now);
-        if usage.is_day_spent(&limits, day_end) {
-            self.day_quota(call, None, changes)
-        } else {
-            Reach::Nothing
+        if !usage.is_day_spent(&limits, day_end) {
+            return Reach::Nothing;
         }
+        let reach = self.day_quota(call, None, changes);
+        let table = self.tables.get_mut(call.lease.facts.model);
+        if let Some(cell) = table.and_then(|table| cell_of(table, call)) {
+            cell.by_count = true;
+        }
+        reach
     }
 
     pub(super) fn day_quota(&mut self, call: &Call<'_>, limit: Option<Limit>, changes: &mut Changes) -> Reach {

@@ -32,7 +32,7 @@ impl Oracle {
         let lost_after = self.policy.trial_lost_after;
         let newest_call = self.newest_call;
         let cell = self.cells.entry((facts.project, model)).or_default();
-        cell.last_used = cell.last_used.max(now);
+        cell.last_used = now;
         cell.in_flight += 1;
         // A cell that nobody knew is counted from its first call on.
         if cell.day_end == Timestamp::default() {

@@ -3,12 +3,13 @@
 use pool::{Fault, KeyId, Outcome, Timestamp};
 
 use super::{Leased, Oracle, ms};
+use crate::plan::HOUR_MS;
 
 impl Oracle {
     /// The provider's status line promised an answer: what this call tried has proved itself.
     pub(crate) fn accepted(&mut self, leased: Leased, now: Timestamp) {
         if let Some(cell) = self.cells.get_mut(&(leased.facts.project, leased.model)) {
-            cell.last_used = cell.last_used.max(now);
+            cell.last_used = now;
         }
         self.answered(leased);
         self.end_trials(leased);
@@ -80,7 +81,7 @@ impl Oracle {
         let day_end = (self.next_reset)(now);
         if let Some(cell) = self.cells.get_mut(&(facts.project, model)) {
             cell.in_flight = cell.in_flight.saturating_sub(1);
-            cell.last_used = cell.last_used.max(now);
+            cell.last_used = now;
             if outcome.is_answer() || matches!(outcome, Outcome::Empty | Outcome::Truncated) {
                 if cell.day_end != day_end {
                     (cell.charged, cell.day_end, cell.is_count_known) = (0, day_end, true);
@@ -147,7 +148,8 @@ impl Oracle {
         let over = cell
             .spent_until
             .or((reset_of_call <= now).then_some(reset_of_call))
-            .filter(|over| *over <= now);
+            // A reset of days ago tells nothing of today's quota.
+            .filter(|over| *over <= now && reset.since(*over) <= ms(26 * HOUR_MS));
         if let Some(over) = over {
             cell.spent_until = Some(over);
             let (least, most) = (policy.day_again.first, policy.day_again.longest);
@@ -158,17 +160,15 @@ impl Oracle {
         } else {
             cell.spent_until = Some(reset);
             cell.quota.rest(reset, reset.plus(policy.day_jitter_max), newest);
+            cell.quota.is_until_reset = true;
         }
     }
 
     fn blame_key(&mut self, key: KeyId, outcome: &Outcome, now: Timestamp, project_lives: bool) {
         let policy = self.policy.clone();
         let back_by = now.plus(policy.setup_probe.longest + policy.probe_gap);
-        let (fault, whole_project) = match outcome {
-            Outcome::InvalidKey => (Fault::Suspect, false),
-            Outcome::Revoked { whole_project } => (Fault::Revoked, *whole_project),
-            Outcome::KeyConfig { whole_project } => (Fault::NeedsSetup, *whole_project),
-            _ => return,
+        let Some((fault, whole_project)) = blamed(outcome) else {
+            return;
         };
         let Some(facts) = self.keys.get_mut(&key) else { return };
         let (held, held_back_by) = if whole_project {
@@ -219,28 +219,26 @@ impl Oracle {
             account.back_by = account.back_by.max(now.plus(policy.credit_probe_every + gap));
         }
         self.probe_blamed(key, facts.project, outcome);
-        let later = match outcome {
-            Outcome::InvalidKey => policy.invalid_probe_every,
-            Outcome::KeyConfig { .. } => policy.setup_probe.longest,
-            Outcome::Overload | Outcome::Server | Outcome::Transport => policy.unanswered_probe.longest,
-            _ => ms(0),
+        let later = if *outcome == Outcome::InvalidKey {
+            policy.invalid_probe_every
+        } else if matches!(outcome, Outcome::KeyConfig { .. }) {
+            policy.setup_probe.longest
+        } else if matches!(outcome, Outcome::Overload | Outcome::Server | Outcome::Transport) {
+            policy.unanswered_probe.longest
+        } else {
+            ms(0)
         };
         self.postpone(key, now.plus(later + gap));
     }
 
     fn probe_blamed(&mut self, key: KeyId, project: pool::ProjectId, outcome: &Outcome) {
         let Some(facts) = self.keys.get_mut(&key) else { return };
-        let fault = match (outcome, facts.fault) {
-            (Outcome::InvalidKey, Some(Fault::Suspect | Fault::Invalid)) => Fault::Invalid,
-            (Outcome::InvalidKey, _) => Fault::Suspect,
-            (Outcome::Revoked { .. }, _) => Fault::Revoked,
-            (Outcome::KeyConfig { .. }, _) => Fault::NeedsSetup,
-            _ => return,
+        let Some((fault, whole_project)) = blamed(outcome) else {
+            return;
         };
-        let whole_project = matches!(
-            outcome,
-            Outcome::Revoked { whole_project: true } | Outcome::KeyConfig { whole_project: true }
-        );
+        // A second witness makes a suspicion a fact.
+        let confirmed = fault == Fault::Suspect && matches!(facts.fault, Some(Fault::Suspect | Fault::Invalid));
+        let fault = if confirmed { Fault::Invalid } else { fault };
         let held = if whole_project {
             &mut self.projects.entry(project).or_default().fault
         } else {
@@ -249,5 +247,18 @@ impl Oracle {
         if *held != Some(Fault::Revoked) {
             *held = Some(fault);
         }
+    }
+}
+
+/// What is wrong with the key, or with its whole project.
+const fn blamed(outcome: &Outcome) -> Option<(Fault, bool)> {
+    if let Outcome::Revoked { whole_project } = outcome {
+        Some((Fault::Revoked, *whole_project))
+    } else if let Outcome::KeyConfig { whole_project } = outcome {
+        Some((Fault::NeedsSetup, *whole_project))
+    } else if matches!(outcome, Outcome::InvalidKey) {
+        Some((Fault::Suspect, false))
+    } else {
+        None
     }
 }

@@ -109,10 +109,6 @@ impl World<'_> {
             hope.by = next_reset(now).plus(self.pool.policy().day_jitter_max);
             return self.refused_again(hope);
         }
-        let snapshot = self.pool.snapshot(now);
-        let view = snapshot.keys.iter().find(|view| view.key.id == hope.key).unwrap();
-        let cell = view.cells.iter().find(|cell| cell.model == MODELS[hope.model]);
-        let state = cell.map_or(CellState::Ready, |cell| cell.state);
         let journey = self.pool.journey();
         let want = Want {
             model: self.models[hope.model],
@@ -122,21 +118,34 @@ impl World<'_> {
         };
         let chance = self.chances.next();
         let lease = self.pool.acquire(&want, now, chance);
-        let usable = view.state == KeyState::Ready && matches!(state, CellState::Ready | CellState::Trial);
-        let (Ok(lease), true) = (lease, usable) else {
-            // A minute that is full for this driver's own calls is no broken promise.
-            let a_minute_later = self.oracle.last_used(project, hope.model).plus(ms(MINUTE_MS + 1_000));
-            if view.state == KeyState::Ready && a_minute_later > now {
-                hope.by = a_minute_later;
-                return self.refused_again(hope);
+        // Asking is what makes the pool look at a clock that was set right, so the view comes after it.
+        let snapshot = self.pool.snapshot(now);
+        let view = snapshot.keys.iter().find(|view| view.key.id == hope.key).unwrap();
+        let cell = view.cells.iter().find(|cell| cell.model == MODELS[hope.model]);
+        let state = cell.map_or(CellState::Ready, |cell| cell.state);
+        let is_ready = view.state == KeyState::Ready;
+        // Busy by this very call, where it is a trial.
+        let usable = is_ready && matches!(state, CellState::Ready | CellState::Trial | CellState::Busy);
+        let lease = match lease {
+            Ok(lease) if usable => lease,
+            refused => {
+                if let Ok(lease) = refused {
+                    let _ = self.pool.report(lease, &Outcome::Cancelled, now);
+                }
+                // A minute that is full for this driver's own calls is no broken promise.
+                let a_minute_later = self.oracle.last_used(project, hope.model).plus(ms(MINUTE_MS + 1_000));
+                if is_ready && a_minute_later > now {
+                    hope.by = a_minute_later;
+                    return self.refused_again(hope);
+                }
+                return Err(Violation::new(
+                    RULE,
+                    format!(
+                        "key {} should serve model {} again: it is {:?}, its cell {state:?}, the model {:?}, the provider {:?}",
+                        hope.key, hope.model, view.state, snapshot.models, snapshot.provider
+                    ),
+                ));
             }
-            return Err(Violation::new(
-                RULE,
-                format!(
-                    "key {} should serve model {} again: it is {:?}, its cell {state:?}, the model {:?}, the provider {:?}",
-                    hope.key, hope.model, view.state, snapshot.models, snapshot.provider
-                ),
-            ));
         };
         let facts = lease.facts();
         let leased = self.oracle.leased(facts, hope.model, Some(project), now)?;

@@ -2,7 +2,7 @@
 
 use pool::{Next, Outcome, Want};
 
-use super::{CallUnderWay, Event, Request, World, ms};
+use super::{CallUnderWay, Event, Request, World};
 use crate::oracle::{Tried, Verdict};
 use crate::plan::{Kind, MINUTE_MS, SECOND_MS};
 use crate::provider::Call;
@@ -15,8 +15,6 @@ const WAITS_MAX: u32 = 20;
 const AUDIENCE: u64 = 100;
 /// At most a tenth more calls than requests while nothing works.
 const OUTAGE_CALLS_PERCENT_MAX: u64 = 110;
-/// Whether the pool has a budget for retries.
-const RETRY_BUDGET_HOLDS: bool = true;
 
 impl World<'_> {
     pub(super) fn arrives(&mut self) {
@@ -46,7 +44,7 @@ impl World<'_> {
         if self.at_ms < self.stopped_until_ms {
             return;
         }
-        let owner = (owner_chance % 16 == 0).then(|| {
+        let owner = owner_chance.is_multiple_of(16).then(|| {
             let nth = usize::try_from(owner_chance >> 32).unwrap() % self.keys.len().max(1);
             self.keys.values().nth(nth).map(|held| held.key.project)
         });
@@ -98,13 +96,13 @@ impl World<'_> {
                     || format!("request {name}: {:?}", refused.verdict),
                 );
                 if request.journey.attempts() < self.pool.policy().attempts_max {
-                    let (oracle, plan, keys) = (&self.oracle, self.plan, &self.keys);
+                    let (oracle, keys) = (&self.oracle, &self.keys);
                     oracle.refused(&request.tried, request.model, request.owner, now, |key| {
                         let limit = self.day_limit(key, request.model);
                         let project = keys[&key].key.project;
                         let used = oracle.charged(project, request.model, now);
                         // The half of a day that is surely left.
-                        plan.seed == u64::MAX || limit.is_none_or(|limit| used.is_some_and(|used| used * 2 < limit))
+                        limit.is_none_or(|limit| used.is_some_and(|used| used * 2 < limit))
                     })?;
                 }
                 let minute = matches!(request.last, Some(Outcome::MinuteQuota { .. }));
@@ -307,7 +305,7 @@ impl World<'_> {
         let percent = calls * 100 / requests;
         self.figures.outages += 1;
         self.figures.outage_calls_percent_max = self.figures.outage_calls_percent_max.max(percent);
-        if RETRY_BUDGET_HOLDS && percent > OUTAGE_CALLS_PERCENT_MAX {
+        if percent > OUTAGE_CALLS_PERCENT_MAX {
             return Err(Violation::new(
                 "at most a tenth more calls than requests in a total outage",
                 format!("{calls} calls for {requests} requests"),
@@ -318,6 +316,6 @@ impl World<'_> {
 
     pub(super) fn wait_ms(&self, until: pool::Timestamp) -> u64 {
         let wait = until.since(self.now());
-        u64::try_from(wait.max(ms(0)).as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
     }
 }

@@ -112,7 +112,8 @@ async fn two_hundred_callers_leave_and_no_lease_and_no_call_is_left_over() {
     let (status, calls) = (app.status(&token).await, app.generating_calls() as u64);
     // The others left the queue.
     assert!((80..=200).contains(&calls), "{calls} calls were left");
-    assert_eq!(sum(&status, "requestCount"), calls);
+    // Who leaves with a lease in hand has not always called.
+    assert!((calls..=200).contains(&sum(&status, "requestCount")));
     assert_eq!((sum(&status, "errorCount"), sum(&status, "successCount")), (0, 0));
     app.sim.clear_scripts();
     assert_eq!(app.ask(&token).await.status, 200);
