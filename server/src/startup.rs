@@ -1,6 +1,7 @@
 //! Puts the server together. The only file that names concrete adapters; used by `main` and by every test.
 
 mod doctor;
+mod opening;
 mod telling;
 
 use std::net::SocketAddr;
@@ -11,7 +12,6 @@ use std::time::Duration;
 use app::context::DemoAccount;
 use app::error::AppError;
 use leptos::config::LeptosOptions;
-use pool::{KeyPool, Policy};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,17 +21,15 @@ use tracing::{info, warn};
 use crate::accounts::tokens::WeakSecret;
 use crate::accounts::{Accounts, TokenSigner};
 use crate::analysis::Deps;
-use crate::announcer::Announcer;
 use crate::backend::PageBackend;
 use crate::cache::Cache;
-use crate::clock::{Clock, next_provider_midnight};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::grouping::{self, Grouping};
 use crate::history::History;
 use crate::http::{self, Services, Site};
 use crate::keyring::secrets_file::{SecretsFileError, load_or_create_secret};
-use crate::keyring::{KeyFromEnvironment, Keyring, KeyringError, MasterKey, cipher::CipherError};
-use crate::keys::{self, Keys};
+use crate::keyring::{KeyringError, cipher::CipherError};
+use crate::keys::Keys;
 use crate::notify::{Notifier, SetupError};
 use crate::performance::Performance;
 use crate::private_files::make_private_dir;
@@ -46,7 +44,10 @@ use crate::store::{Store, StoreError};
 use crate::usage::Recorder;
 use crate::waiting::{self, WaitingRoom};
 use crate::{housekeeping, pool_log, recovery, usage};
+use opening::Opened;
 use telling::Telling;
+
+pub use opening::{OpenKeys, open_keys};
 
 pub use doctor::{OpenDoctor, doctor_of_mistakes, open_doctor};
 
@@ -147,58 +148,32 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let accounts = Arc::new(accounts(&config, Arc::clone(&store))?);
     let set_up_token = first_admin(&accounts, &config, &clock).await?;
     let provider: Arc<dyn Provider> = Arc::new(Gemini::new(&config.gemini_base_url, limits)?);
-    let (pool, keyring, log) = open_pool(&config, Arc::clone(&store), &clock, demo.is_some()).await?;
-    pool_log::prune(&pool, store.as_ref()).await?;
     let telling = Telling::new(&config, Arc::clone(&store), clock.clone())?;
+    let opened = Opened::open(&config, &store, provider, &clock, demo.is_some()).await?;
+    let (pool, keys) = (opened.pool.clone(), Arc::clone(&opened.keys));
+    pool_log::prune(&pool, store.as_ref()).await?;
     let (recorder, entries) = Recorder::new(config.analytics);
-    let (grouping, hints) = Grouping::new(Arc::clone(&keyring));
-    let keys = Arc::new(Keys::new(
-        pool.clone(),
-        keyring,
-        grouping,
-        provider,
-        Arc::clone(&store),
-        clock.clone(),
-        config.text_model.clone(),
-    ));
+    let waiting = WaitingRoom::new(pool.clone(), clock.clone(), config.queue);
 
     let tasks = TaskTracker::new();
     let (stop, finish) = (CancellationToken::new(), CancellationToken::new());
-    let tell = (telling.announcer.clone(), keys.grouping.clone());
-    tasks.spawn(pool_log::run(
-        pool.clone(),
-        log,
-        Arc::clone(&store),
-        tell,
-        finish.clone(),
-    ));
+    opened.start(&tasks, telling.announcer.clone(), &finish);
     tasks.spawn(usage::run(entries, Arc::clone(&store), finish.clone()));
     tasks.spawn(housekeeping::run(Arc::clone(&store), clock.clone(), stop.clone()));
     tasks.spawn(recovery::run(Arc::clone(&keys), stop.clone()));
-    tasks.spawn(grouping::run(Arc::clone(&keys), hints, finish.clone()));
-
-    let waiting = WaitingRoom::new(pool.clone(), clock.clone(), config.queue);
     tasks.spawn(waiting::run(waiting.clone(), stop.clone()));
 
     for name in &config.unused {
         warn!("{name} is set but this version does not use it yet");
     }
-    let analysis = Arc::new(Deps {
-        pool: pool.clone(),
-        keyring: Arc::clone(&keys.keyring),
-        provider: Arc::clone(&keys.provider),
-        store: Arc::clone(&store),
+    let analysis = Arc::new(analysis_deps(
+        &config,
+        &keys,
+        Arc::clone(&store),
         recorder,
-        waiting: waiting.clone(),
-        cache: Arc::new(Cache::new(config.cache, clock.clone())),
-        performance: Arc::new(Performance::new(clock.now())),
-        grouping: keys.grouping.clone(),
-        clock: clock.clone(),
-        text_model: config.text_model.clone(),
-        vision_model: config.vision_model.clone(),
-        fallback_models: config.fallback_models.clone(),
+        waiting,
         deadline,
-    });
+    ));
     let settings = RuntimeSettings::open(&config, Arc::clone(&store), pool.clone()).await?;
     let notifier = telling.notifier.clone();
     let watched = status_reader(&config, &pool, &clock, demo.is_some());
@@ -229,6 +204,33 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
         address,
         accounts,
     })
+}
+
+fn analysis_deps(
+    config: &Config,
+    keys: &Keys,
+    store: Arc<dyn Store>,
+    recorder: Recorder,
+    waiting: WaitingRoom,
+    deadline: Duration,
+) -> Deps {
+    let clock = keys.clock.clone();
+    Deps {
+        pool: keys.pool.clone(),
+        keyring: Arc::clone(&keys.keyring),
+        provider: Arc::clone(&keys.provider),
+        store,
+        recorder,
+        waiting,
+        cache: Arc::new(Cache::new(config.cache, clock.clone())),
+        performance: Arc::new(Performance::new(clock.now())),
+        grouping: keys.grouping.clone(),
+        clock,
+        text_model: config.text_model.clone(),
+        vision_model: config.vision_model.clone(),
+        fallback_models: config.fallback_models.clone(),
+        deadline,
+    }
 }
 
 /// What pages and streams are told of the process around them.
@@ -315,65 +317,6 @@ pub async fn open_accounts(config: &Config) -> Result<OpenAccounts, StartError> 
         clock: Clock::system(),
         store,
     })
-}
-
-/// The keys without a server, for the command line.
-pub struct OpenKeys {
-    pub keys: Arc<Keys>,
-    pub status: StatusReader,
-    store: Arc<dyn Store>,
-    tasks: TaskTracker,
-    finish: CancellationToken,
-}
-
-/// # Errors
-/// [`StartError`]; `InUse` while a server runs on the same data.
-pub async fn open_keys(config: &Config) -> Result<OpenKeys, StartError> {
-    let (clock, store) = (Clock::system(), open_store(&config.data_dir).await?);
-    let provider = Arc::new(Gemini::new(&config.gemini_base_url, gemini::Limits::default())?);
-    let (pool, keyring, log) = open_pool(config, Arc::clone(&store), &clock, false).await?;
-    let (grouping, hints) = Grouping::new(Arc::clone(&keyring));
-    let keys = Arc::new(Keys::new(
-        pool.clone(),
-        keyring,
-        grouping,
-        provider,
-        Arc::clone(&store),
-        clock.clone(),
-        config.text_model.clone(),
-    ));
-    let (tasks, finish) = (TaskTracker::new(), CancellationToken::new());
-    // Whoever is at the command line sees what happens; the server that starts next tells the others.
-    let tell = (Announcer::new().0, keys.grouping.clone());
-    tasks.spawn(pool_log::run(
-        pool.clone(),
-        log,
-        Arc::clone(&store),
-        tell,
-        finish.clone(),
-    ));
-    tasks.spawn(grouping::run(Arc::clone(&keys), hints, finish.clone()));
-    let status = status_reader(config, &pool, &clock, false);
-    Ok(OpenKeys {
-        keys,
-        status,
-        store,
-        tasks,
-        finish,
-    })
-}
-
-impl OpenKeys {
-    /// Stores what is left.
-    ///
-    /// # Errors
-    /// When the store does not close.
-    pub async fn close(self) -> Result<(), StoreError> {
-        self.finish.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-        self.store.close().await
-    }
 }
 
 /// Signs the command line's tokens for the server that runs on this data; absent where none ever ran.
@@ -495,60 +438,6 @@ async fn first_admin(accounts: &Accounts, config: &Config, clock: &Clock) -> Res
         .await
         .map(Some)
         .map_err(StartError::Admin)
-}
-
-type OpenPool = (
-    SharedPool,
-    Arc<Keyring>,
-    tokio::sync::mpsc::UnboundedReceiver<crate::shared_pool::LogEntry>,
-);
-
-/// The keys and what was known of them when the last process ended.
-async fn open_pool(
-    config: &Config,
-    store: Arc<dyn Store>,
-    clock: &Clock,
-    is_demo: bool,
-) -> Result<OpenPool, StartError> {
-    let master = MasterKey::parse(&secret(&config.master_key, &config.data_dir, "master.key", 32)?)?;
-    let environment = config
-        .environment_keys
-        .iter()
-        .map(|(number, secret)| KeyFromEnvironment {
-            number: *number,
-            variable: format!("GOOGLE_AI_API_KEY_{number}"),
-            secret: secret.clone(),
-        })
-        .collect();
-    let (keyring, stored) = Keyring::open(Arc::clone(&store), master, environment, clock.now()).await?;
-    let policy = policy(config);
-    let (pool, log) = SharedPool::new(
-        KeyPool::new(policy, config.strategy, next_provider_midnight),
-        clock.clone(),
-    );
-    for key in &stored {
-        pool.upsert(keys::pool_entry(key));
-    }
-    // Callers may name others, but the pool knows a bounded number: these two are always among them.
-    let known = [&config.text_model, &config.vision_model].map(|model| pool.model(model));
-    debug_assert!(known.iter().all(Result::is_ok), "a new pool has room for two models");
-    // A demo's provider begins anew with the process, and so does what is known of it.
-    if !is_demo {
-        pool.restore(pool_log::load(store.as_ref(), &stored, clock.now()).await?);
-    }
-    info!(keys = stored.len(), "the pool is ready with {} key(s)", stored.len());
-    Ok((pool, Arc::new(keyring), log))
-}
-
-/// The product's rules, and the operator's pace. Where nobody may wait, no call is held up to find out a limit.
-fn policy(config: &Config) -> Policy {
-    let rules = Policy::default();
-    let nobody_waits = config.queue.waiting_max == 0 || config.queue.wait_max.is_zero();
-    Policy {
-        pace: config.pace,
-        usual_limits: if nobody_waits { &[] } else { rules.usual_limits },
-        ..rules
-    }
 }
 
 /// Where the build put the browser half. Its folder's name carries a hash, so browsers may keep it for ever.

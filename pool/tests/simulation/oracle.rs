@@ -277,15 +277,10 @@ impl Oracle {
 
     /// Charged calls of the running day, `None` where a crash or a clock may have changed the count.
     pub(crate) fn charged(&self, project: ProjectId, model: usize, now: Timestamp) -> Option<u64> {
-        let is_known = self.cells.get(&(project, model)).is_none_or(|cell| cell.is_count_known);
-        (is_known && !self.has_stepped_back).then(|| self.charged_about(project, model, now))
-    }
-
-    /// The same, as well as it can be known.
-    pub(crate) fn charged_about(&self, project: ProjectId, model: usize, now: Timestamp) -> u64 {
         let cell = self.cells.get(&(project, model));
-        cell.filter(|cell| cell.day_end == (self.next_reset)(now))
-            .map_or(0, |cell| cell.charged)
+        let is_known = cell.is_none_or(|cell| cell.is_count_known) && !self.has_stepped_back;
+        let today = cell.filter(|cell| cell.day_end == (self.next_reset)(now));
+        is_known.then(|| today.map_or(0, |cell| cell.charged))
     }
 
     /// The last call of the cell, lease or end.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tracing::warn;
 
-use super::{OpenKeys, StartError, engine, has_data, open_keys};
+use super::{OpenKeys, StartError, analysis_deps, engine, has_data, open_keys};
 use crate::analysis::Deps;
 use crate::cache::Cache;
 use crate::clock::Clock;
@@ -98,22 +98,7 @@ async fn service(config: &Config, opened: &OpenKeys, is_scratch: bool) -> Servic
     let clock = keys.clock.clone();
     let waiting = WaitingRoom::new(keys.pool.clone(), clock.clone(), config.queue);
     opened.tasks.spawn(waiting::run(waiting.clone(), finish.clone()));
-    let analysis = Deps {
-        pool: keys.pool.clone(),
-        keyring: Arc::clone(&keys.keyring),
-        provider: Arc::clone(&keys.provider),
-        store: Arc::clone(store),
-        recorder,
-        waiting,
-        cache: Arc::new(Cache::new(config.cache, clock.clone())),
-        performance: Arc::new(Performance::new(clock.now())),
-        grouping: keys.grouping.clone(),
-        clock,
-        text_model: config.text_model.clone(),
-        vision_model: config.vision_model.clone(),
-        fallback_models: config.fallback_models.clone(),
-        deadline: DEADLINE,
-    };
+    let analysis = analysis_deps(config, keys, Arc::clone(store), recorder, waiting, DEADLINE);
     Service {
         engine: engine(),
         is_scratch,

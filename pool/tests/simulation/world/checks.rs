@@ -126,7 +126,17 @@ impl World<'_> {
         let held = &self.keys[&key];
         let truth = self.plan.secrets[held.secret].project;
         let used = self.provider.used_today(truth, model, self.at_ms);
-        let counted = self.oracle.charged_about(project, model, self.now());
+        // Where a clock or a crash blurred the count, the pool's own word must do.
+        let counted = self.oracle.charged(project, model, self.now()).unwrap_or_else(|| {
+            let snapshot = self.pool.snapshot(self.now());
+            let mut views = snapshot
+                .keys
+                .iter()
+                .filter(|view| view.key.id == key)
+                .flat_map(|view| &view.cells);
+            let cell = views.find(|cell| cell.model == MODELS[model]);
+            cell.map_or(0, |cell| cell.used.requests_today)
+        });
         self.day_limit(key, model)
             .is_some_and(|limit| used >= limit || counted >= limit)
     }
