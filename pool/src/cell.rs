@@ -102,7 +102,7 @@ impl Cell {
 
     /// Nothing rests or waits for a trial.
     pub(crate) fn is_calm(&self) -> bool {
-        self.rest.is_open() && self.key_rests.is_empty()
+        self.rest.is_open() && self.key_rests.is_empty() && self.spent_until_reset.is_none()
     }
 
     pub(crate) fn key_gate(&self, key: u32, now: Timestamp) -> Gate {
@@ -227,6 +227,11 @@ impl Cell {
         rested
     }
 
+    /// The cell rests no longer than so.
+    pub(crate) fn serves_within(&self, now: Timestamp, wait: Duration) -> bool {
+        self.rest.gate(now).passes_at() <= now.plus(wait)
+    }
+
     /// There is something to store.
     pub(crate) const fn is_telling(&self) -> bool {
         self.rest.resting_until().is_some() || self.spent_until_reset.is_some() || self.day_retries > 0
@@ -249,6 +254,9 @@ impl Cell {
         if let Some(StoredRest { cause, until }) = known.rest
             && self.rest(cause, until, newest_call)
         {
+            self.spent_until_reset = known.spent_until_reset;
+            self.day_retries = known.day_retries;
+        } else if known.rest.is_none() && self.spent_until_reset.is_none() {
             self.spent_until_reset = known.spent_until_reset;
             self.day_retries = known.day_retries;
         }

@@ -213,8 +213,20 @@ impl Search<'_> {
         let spots = self.classes().flat_map(|(_, spots)| spots);
         spots
             .filter(|spot| self.would_allow(spot.project))
-            .map(|spot| self.fits_at(*spot))
+            .filter_map(|spot| Some(self.fits_at(*spot).max(self.key_passes_at(*spot)?)))
             .filter(|at| *at < Timestamp::MAX)
+            .min()
+    }
+
+    /// When the first key of the project that the request may use may be leased.
+    fn key_passes_at(&self, spot: Spot) -> Option<Timestamp> {
+        let project = self.roster.projects.get(spot.project)?;
+        let allowed = project.keys.iter().filter(|&&slot| self.allows_key(slot));
+        allowed
+            .filter_map(|&slot| {
+                let key = self.roster.keys.get(slot).filter(|key| key.is_sound())?;
+                Some(self.table.key_passes_at(spot.cell, slot, key, self.now))
+            })
             .min()
     }
 

@@ -240,7 +240,10 @@ impl Table {
         cell
     }
 
-    pub(crate) fn clamp_cells(&mut self, longest: &Longest) {
+    pub(crate) fn clamp_cells(&mut self, longest: &Longest, now: Timestamp) {
+        for usage in &mut self.usages {
+            usage.stepped_back(now);
+        }
         for cell in self.cells.iter_mut() {
             cell.clamp(longest);
         }

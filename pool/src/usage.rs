@@ -1,14 +1,17 @@
 //! What a project used of a model's quota, what is under way, and what is left.
 
+mod learned;
+mod room;
 mod window;
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
+use learned::Learned;
 use window::Window;
 
 use crate::{
-    outcome::{Limit, LimitUnit, Outcome},
+    outcome::Outcome,
     policy::Policy,
     quota::{Limits, Used},
     record::StoredMinute,
@@ -20,16 +23,6 @@ const MINUTE_MS: u64 = 60_000;
 /// One whole, in millionths.
 pub(crate) const WHOLE_PPM: u32 = 1_000_000;
 const WHOLE_PERMILLE: u16 = 1_000;
-
-/// A limit is believed for so long after an answer named it: a person may buy a higher one.
-const LEARNED_FOR: Duration = Duration::from_hours(24);
-
-/// Limits named in answers.
-#[derive(Clone, Copy, Debug)]
-struct Learned {
-    limits: Limits,
-    named_at: Timestamp,
-}
 
 /// A reservation that ends.
 #[derive(Clone, Copy, Debug)]
@@ -194,6 +187,11 @@ impl Usage {
         }
     }
 
+    /// Calls that seem to lie ahead are forgotten.
+    pub(crate) fn stepped_back(&mut self, now: Timestamp) {
+        self.recount(now);
+    }
+
     fn recount(&mut self, now: Timestamp) {
         let forgotten = self.window.roll(now);
         self.requests_minute = self.window.len();
@@ -229,97 +227,6 @@ impl Usage {
             requests_today: if today { u64::from(self.requests_today) } else { 0 },
             tokens_today: if today { self.tokens_today } else { 0 },
         }
-    }
-
-    /// Until then a call under way tests whether there is a limit.
-    pub(crate) fn tested_until(&self) -> Timestamp {
-        Timestamp::from_millis(u64::from(self.tested_until) * 1_000)
-    }
-
-    /// When one more call has room: the epoch if now, [`Timestamp::MAX`] if a call under way must end first.
-    pub(crate) fn room_at(&self, limits: &Limits, now: Timestamp, day_end: Timestamp) -> Timestamp {
-        let tested_until = self.tested_until();
-        if tested_until > now {
-            return tested_until;
-        }
-        if *limits == Limits::default() {
-            return Timestamp::EPOCH;
-        }
-        let used = self.used(now, day_end);
-        let pending = u64::from(self.unaccepted);
-        let at_once = over(u64::from(self.in_flight), limits.calls_at_once).map(|_| Timestamp::MAX);
-        let minute = over(used.requests_minute, limits.requests_per_minute)
-            .map(|surplus| self.window.calls_leave(surplus, now).unwrap_or(Timestamp::MAX));
-        let tokens = over(used.tokens_minute, limits.tokens_per_minute)
-            .map(|surplus| self.window.tokens_leave(surplus, now).unwrap_or(Timestamp::MAX));
-        let day = over(used.requests_today.saturating_add(pending), limits.requests_per_day)
-            .map(|surplus| if surplus > pending { day_end } else { Timestamp::MAX });
-        let day_tokens = over(
-            used.tokens_today.saturating_add(self.tokens_reserved),
-            limits.tokens_per_day,
-        )
-        .map(|surplus| {
-            if surplus > self.tokens_reserved {
-                day_end
-            } else {
-                Timestamp::MAX
-            }
-        });
-        let latest = [at_once, minute, tokens, day, day_tokens].into_iter().flatten().max();
-        latest.unwrap_or(Timestamp::EPOCH)
-    }
-
-    /// When a call of so many tokens has room, as [`room_at`](Self::room_at). A call that is larger than the limit itself is
-    /// let through when nothing else is counted: the provider decides.
-    pub(crate) fn fits_at(&self, tokens: u64, limits: &Limits, now: Timestamp, day_end: Timestamp) -> Timestamp {
-        let used = self.used(now, day_end);
-        let surplus = |used: u64, limit: Option<u64>| {
-            let wanted = used.saturating_add(tokens.max(1));
-            limit
-                .filter(|limit| used > 0 && wanted > *limit)
-                .map(|limit| (wanted - limit).min(used))
-        };
-        let minute = surplus(used.tokens_minute, limits.tokens_per_minute)
-            .map(|surplus| self.window.tokens_leave(surplus, now).unwrap_or(Timestamp::MAX));
-        let today = used.tokens_today.saturating_add(self.tokens_reserved);
-        let day = surplus(today, limits.tokens_per_day).map(|_| day_end);
-        minute.max(day).unwrap_or(Timestamp::EPOCH)
-    }
-
-    /// The day's limit is used up by what was charged.
-    pub(crate) fn is_day_spent(&self, limits: &Limits, day_end: Timestamp) -> bool {
-        self.day_end == day_end
-            && (over(u64::from(self.requests_today), limits.requests_per_day).is_some()
-                || over(self.tokens_today, limits.tokens_per_day).is_some())
-    }
-
-    /// The smallest part left over all known limits, in millionths.
-    pub(crate) fn headroom_ppm(&self, limits: &Limits, used: &Used) -> u32 {
-        if *limits == Limits::default() {
-            return WHOLE_PPM;
-        }
-        let (minute_ppm, day_ppm) = self.left_ppm(limits, used);
-        minute_ppm.min(day_ppm)
-    }
-
-    fn left_ppm(&self, limits: &Limits, used: &Used) -> (u32, u32) {
-        let requests_today = used.requests_today.saturating_add(u64::from(self.unaccepted));
-        let tokens_today = used.tokens_today.saturating_add(self.tokens_reserved);
-        let minute = left_ppm(used.requests_minute, limits.requests_per_minute)
-            .min(left_ppm(used.tokens_minute, limits.tokens_per_minute))
-            .min(left_ppm(u64::from(self.in_flight), limits.calls_at_once));
-        let day = left_ppm(requests_today, limits.requests_per_day).min(left_ppm(tokens_today, limits.tokens_per_day));
-        (minute, day)
-    }
-
-    /// Parts left of the minute's and of the day's limits, in millionths, and calls in the last 60 seconds.
-    pub(crate) fn left(&self, limits: &Limits, now: Timestamp, day_end: Timestamp) -> (u32, u32, u64) {
-        let used = self.used(now, day_end);
-        if *limits == Limits::default() {
-            return (WHOLE_PPM, WHOLE_PPM, used.requests_minute);
-        }
-        let (minute_ppm, day_ppm) = self.left_ppm(limits, &used);
-        (minute_ppm, day_ppm, used.requests_minute)
     }
 
     /// Something was counted or learned, or is under way.
@@ -368,72 +275,29 @@ impl Usage {
         }
     }
 
+    /// Takes over what a project used that was this one all along.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.window.merge(&other.window);
+        self.requests_minute = self.window.len();
+        self.tokens_minute = self.tokens_minute.saturating_add(other.tokens_minute);
+        self.leaves_at = self.window.oldest_leaves();
+        self.proven = self.proven.max(other.proven);
+        if other.day_end > self.day_end {
+            (self.requests_today, self.tokens_today, self.day_end) = (0, 0, other.day_end);
+        }
+        if other.day_end == self.day_end {
+            self.requests_today = self.requests_today.saturating_add(other.requests_today);
+            self.tokens_today = self.tokens_today.saturating_add(other.tokens_today);
+        }
+        self.last_success = self.last_success.max(other.last_success);
+        let (limits, named_at) = other.learned_at();
+        self.recall(limits, named_at);
+    }
+
     pub(crate) const fn lower_success(&mut self) {
         self.success_permille -= self.success_permille / 8;
     }
 
-    /// Limits that answers named, while they are believed.
-    pub(crate) fn learned(&self, now: Timestamp) -> Limits {
-        let learned = self.learned.as_ref();
-        learned
-            .filter(|learned| now.since(learned.named_at) < LEARNED_FOR)
-            .map_or(Limits::default(), |learned| learned.limits)
-    }
-
-    /// Learned limits and when one was last named, believed or not.
-    pub(crate) fn learned_at(&self) -> (Limits, Timestamp) {
-        let learned = self.learned.as_ref();
-        learned.map_or((Limits::default(), Timestamp::EPOCH), |learned| {
-            (learned.limits, learned.named_at)
-        })
-    }
-
-    /// Limits from before a restart, or of a project merged into this one.
-    pub(crate) fn recall(&mut self, limits: Limits, named_at: Timestamp) {
-        let (known, known_at) = self.learned_at();
-        let limits = known.or(limits);
-        if limits != Limits::default() {
-            self.limited = true;
-            self.learned = Some(Box::new(Learned {
-                limits,
-                named_at: known_at.max(named_at),
-            }));
-        }
-    }
-
-    /// True when the limit is news. A limit of zero is no quota at all, and another outcome.
-    pub(crate) fn learn_minute(&mut self, limit: Option<Limit>, now: Timestamp) -> bool {
-        self.learn(limit, now, |limits, unit| match unit {
-            LimitUnit::Requests => &mut limits.requests_per_minute,
-            LimitUnit::Tokens => &mut limits.tokens_per_minute,
-        })
-    }
-
-    /// As [`learn_minute`](Self::learn_minute).
-    pub(crate) fn learn_day(&mut self, limit: Option<Limit>, now: Timestamp) -> bool {
-        self.learn(limit, now, |limits, unit| match unit {
-            LimitUnit::Requests => &mut limits.requests_per_day,
-            LimitUnit::Tokens => &mut limits.tokens_per_day,
-        })
-    }
-
-    fn learn(
-        &mut self,
-        limit: Option<Limit>,
-        now: Timestamp,
-        place: impl FnOnce(&mut Limits, LimitUnit) -> &mut Option<u64>,
-    ) -> bool {
-        let Some(Limit { unit, value }) = limit.filter(|limit| limit.value > 0) else {
-            return false;
-        };
-        let mut limits = self.learned(now);
-        let known = place(&mut limits, unit);
-        let is_news = *known != Some(value);
-        *known = Some(value);
-        self.limited = true;
-        self.learned = Some(Box::new(Learned { limits, named_at: now }));
-        is_news
-    }
 }
 
 fn second_of(now: Timestamp) -> u32 {
@@ -443,23 +307,4 @@ fn second_of(now: Timestamp) -> u32 {
 /// Minutes since the Unix epoch; enough for 8,000 years.
 pub(crate) fn minute_of(now: Timestamp) -> u32 {
     u32::try_from(now.as_millis() / MINUTE_MS).unwrap_or(u32::MAX)
-}
-
-/// How many must leave before one more has room; `None` when it has.
-fn over(used: u64, limit: Option<u64>) -> Option<u64> {
-    let limit = limit?;
-    (used >= limit).then(|| used - limit + 1)
-}
-
-fn left_ppm(used: u64, limit: Option<u64>) -> u32 {
-    let Some(limit) = limit else { return WHOLE_PPM };
-    if used >= limit {
-        return 0;
-    }
-    let whole = u64::from(WHOLE_PPM);
-    // Divided first where the product would not fit.
-    let ppm = (limit - used)
-        .checked_mul(whole)
-        .map_or_else(|| (limit - used) / (limit / whole), |product| product / limit);
-    u32::try_from(ppm).unwrap_or(WHOLE_PPM).min(WHOLE_PPM)
 }

@@ -7,7 +7,6 @@ use crate::{
     record::{Changes, Fault},
     selection::Current,
     time::Timestamp,
-    usage::Usage,
 };
 
 impl KeyPool {
@@ -124,16 +123,14 @@ impl KeyPool {
         }
         for table in self.tables.iter_mut() {
             let old = table.cell_slot(from);
-            let Some((learned, learned_at)) = table.usage(old).map(Usage::learned_at) else {
-                continue;
-            };
+            let Some(used) = table.usage(old).cloned() else { continue };
             let Some(rested) = table.cells.get(old).map(Cell::knowledge) else {
                 continue;
             };
             let new = table.cell_or_new(to, newest);
             if let Some((cell, usage)) = table.cell_and_usage_mut(new) {
                 cell.adopt(rested, newest);
-                usage.recall(learned, learned_at);
+                usage.absorb(&used);
             }
             table.forget_score(to);
         }

@@ -150,7 +150,13 @@ impl KeyPool {
             Target::Project(project) => sound_key(self.roster.project_slot(project)?),
             Target::Account(account) => {
                 let entry = self.roster.accounts.get(self.roster.account_slot(account)?)?;
-                entry.projects.iter().copied().find_map(sound_key)
+                let sound = |project: &u32| {
+                    self.roster
+                        .projects
+                        .get(*project)
+                        .is_some_and(|entry| entry.fault.is_none())
+                };
+                entry.projects.iter().copied().filter(sound).find_map(sound_key)
             }
         }
     }

@@ -89,6 +89,9 @@ impl KeyPool {
         self.provider.rest.end_trial(call.lease.serial);
         if let Some(table) = self.tables.get_mut(call.lease.facts.model) {
             table.leases = table.leases.saturating_sub(1);
+            if outcome.is_answer() || outcome.is_provider_failure() {
+                table.budget.note(outcome.is_answer());
+            }
             // What is charged was answered, if only with nothing.
             table.answered |= outcome.charged(0).is_some();
             table.hidden.end_trial(call.lease.serial);

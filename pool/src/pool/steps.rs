@@ -30,7 +30,7 @@ impl KeyPool {
                 .breaker
                 .rest
                 .clamp(from.plus(policy.breaker.longest), longest.trial);
-            table.clamp_cells(&longest);
+            table.clamp_cells(&longest, now);
         }
         self.provider.rest.clamp(from.plus(policy.storm.longest), longest.trial);
         for account in 0..self.roster.accounts.end() {

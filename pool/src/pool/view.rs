@@ -17,6 +17,9 @@ use crate::{
 /// Some counts move without a change of what is ready: a spent key of an account that rests longer, say.
 const COUNTS_KEPT: Duration = Duration::from_secs(1);
 
+const MINUTE: Duration = Duration::from_secs(60);
+const PROJECTS_COUNTED_MAX: usize = 1_000;
+
 impl KeyPool {
     /// The soonest instant at which anything changes by time alone. Sleep until then; looking earlier is harmless.
     #[must_use]
@@ -193,6 +196,29 @@ impl KeyPool {
             // For a fraction of a second, mostly.
             (key.paced_until(now) > now).then_some(CellState::Busy)
         }
+    }
+
+    /// How many calls of the model fit into a minute over all projects; `None` where some project has no known limit, or so
+    /// many projects are there that a line is no matter of minutes.
+    #[must_use]
+    pub fn calls_per_minute(&self, model: ModelId, now: Timestamp) -> Option<u64> {
+        let table = self.tables.get(model)?;
+        let live = || self.roster.projects.iter().filter(|(_, entry)| self.roster.is_live(entry));
+        if live().nth(PROJECTS_COUNTED_MAX).is_some() {
+            return None;
+        }
+        let mut calls = 0_u64;
+        for (project, _) in live() {
+            let tier = self.roster.tier(project);
+            let usage = table.usage(table.cell_slot(project));
+            let limits = usage.map_or_else(|| table.configured(tier), |usage| table.limits(usage, tier, now));
+            // A day that is over gives nothing, however many a minute would allow.
+            let rests_on = table.cell_of(project).is_some_and(|cell| !cell.serves_within(now, MINUTE));
+            if !rests_on {
+                calls = calls.saturating_add(limits.requests_per_minute?);
+            }
+        }
+        (calls > 0).then_some(calls)
     }
 
     /// Everything there is to see.

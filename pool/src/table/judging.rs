@@ -147,13 +147,14 @@ impl Table {
         })
     }
 
+    /// When this key may be leased, given that its project is ready and the key is sound.
+    pub(crate) fn key_passes_at(&self, cell: u32, slot: u32, key: &KeyEntry, now: Timestamp) -> Timestamp {
+        let gate = self.cells.get(cell).map_or(Gate::Open, |cell| cell.key_gate(slot, now));
+        gate.passes_at().max(key.paced_until(now))
+    }
+
     /// May this key be leased now, given that its project is ready?
     pub(crate) fn key_passes(&self, cell: u32, slot: u32, key: &KeyEntry, now: Timestamp) -> bool {
-        key.is_sound()
-            && key.paced_until(now) <= now
-            && match self.cells.get(cell).map_or(Gate::Open, |cell| cell.key_gate(slot, now)) {
-                Gate::Open | Gate::Trial => true,
-                Gate::Busy { .. } | Gate::Closed { .. } => false,
-            }
+        key.is_sound() && self.key_passes_at(cell, slot, key, now) <= now
     }
 }

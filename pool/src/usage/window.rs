@@ -80,6 +80,12 @@ impl Window {
         self.0.front().map_or(Timestamp::MAX, Charge::leaves_at)
     }
 
+    /// Both, in the order of time.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.0.extend(other.0.iter().copied());
+        self.0.make_contiguous().sort_by_key(|charge| charge.at);
+    }
+
     pub(super) fn newest(&self) -> Option<Timestamp> {
         self.0.back().map(|charge| charge.at)
     }

@@ -346,6 +346,33 @@ fn a_minute_is_not_forgotten_by_a_restart() {
     assert!(after.acquire().is_ok());
 }
 
+#[test]
+fn projects_that_turn_out_to_be_one_are_counted_together() {
+    let mut story = Story::of(2);
+    story.limit(Limits {
+        requests_per_day: Some(20),
+        ..rpm(8)
+    });
+    for project in [1, 2, 1, 2, 1, 2, 1, 2] {
+        story.call_of(project, &OK);
+    }
+    for id in [1, 2] {
+        let joined = Key {
+            project: ProjectId(50),
+            ..key(id)
+        };
+        story.pool.upsert(joined, story.now);
+    }
+    let used = story.pool.snapshot(story.now).keys[0].cells[0].used;
+    assert_eq!((used.requests_minute, used.requests_today, used.tokens_minute), (8, 8, 720));
+    assert!(story.acquire().is_err(), "8 a minute");
+    story.pass(secs(60));
+    for _ in 0..8 {
+        story.call_of(50, &OK);
+    }
+    assert!(story.acquire().is_err());
+}
+
 fn spent_together(counts: [u64; 2], limit: Option<Limit>) -> Vec<Notice> {
     let mut story = Story::of(2);
     let mut notices = Vec::new();
@@ -394,6 +421,46 @@ fn an_outage_gets_a_tenth_more_calls_than_there_are_requests_at_most() {
             "{failure:?}: {calls} calls for {requests} requests"
         );
     }
+}
+
+#[test]
+fn a_provider_that_mostly_answers_is_always_asked_again() {
+    let mut story = Story::of(3);
+    let mut failed = 0;
+    for request in 0..300 {
+        let (_, outcome) = story.request(|_, attempt| {
+            if request % 3 == 0 && attempt == 1 {
+                Outcome::Server
+            } else {
+                OK
+            }
+        });
+        failed += u32::from(outcome != Some(OK));
+    }
+    assert_eq!(failed, 0);
+}
+
+#[test]
+fn a_refusal_never_says_now_while_nothing_can_be_leased() {
+    let sibling = |id| Key {
+        project: ProjectId(1),
+        account: pool::AccountId(1),
+        ..key(id)
+    };
+    let mut story = Story::with(Strategy::Headroom, [sibling(1), sibling(2)]);
+    // One key rests by itself, the request has seen the other one fail.
+    let resting = story.acquire().unwrap();
+    let rests = resting.key();
+    story.report(resting, &Outcome::Bare429);
+    let mut journey = story.pool.journey();
+    while let Ok(lease) = story.acquire_on(&journey, None) {
+        let facts = lease.facts();
+        assert_ne!(facts.key, rests);
+        story.report(lease, &Outcome::Overload);
+        let _ = journey.after(&facts, &Outcome::Overload, false, 0);
+    }
+    let refused = story.acquire_on(&journey, None).unwrap_err();
+    assert!(refused.retry_at.is_none_or(|at| at > story.now), "{refused:?}");
 }
 
 #[test]

@@ -99,7 +99,8 @@ impl KeyPool {
         let window = self.policy.sibling_window;
         self.spent
             .retain(|spent| at.since(spent.at) <= window && spent.at.since(at) <= window && spent.project != project);
-        if by_itself {
+        // A project that we have not used today may have been spent for hours.
+        if by_itself || requests == 0 {
             return;
         }
         if let Some(first) = self.spent.iter().find(|spent| spent.model == model) {

@@ -34,7 +34,15 @@ impl Oracle {
                 continue;
             };
             let to = self.cells.entry((new, model)).or_default();
-            to.is_count_known = false;
+            let is_known = from.is_count_known && (to.is_count_known || to.day_end == pool::Timestamp::default());
+            // What was charged to either was charged to the one project.
+            if from.day_end > to.day_end {
+                (to.charged, to.day_end) = (0, from.day_end);
+            }
+            if from.day_end == to.day_end {
+                to.charged += from.charged;
+            }
+            to.is_count_known = is_known;
             if from.quota.forbidden_until > to.quota.forbidden_until {
                 to.quota.forbidden_until = from.quota.forbidden_until;
                 to.spent_until = from.spent_until;
