@@ -251,12 +251,11 @@ impl Cell {
 
     /// Takes over what was known before a restart, or of a project merged into this one. The later deadline wins.
     pub(crate) fn adopt(&mut self, known: Knowledge, newest_call: Serial) {
-        if let Some(StoredRest { cause, until }) = known.rest
-            && self.rest(cause, until, newest_call)
-        {
-            self.spent_until_reset = known.spent_until_reset;
-            self.day_retries = known.day_retries;
-        } else if known.rest.is_none() && self.spent_until_reset.is_none() {
+        let decided = known
+            .rest
+            .is_some_and(|StoredRest { cause, until }| self.rest(cause, until, newest_call));
+        // The newest reset tells whether the provider is late with it.
+        if known.spent_until_reset > self.spent_until_reset && (decided || known.rest.is_none()) {
             self.spent_until_reset = known.spent_until_reset;
             self.day_retries = known.day_retries;
         }
