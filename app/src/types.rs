@@ -23,8 +23,8 @@ pub use doctor::{
     QueueReport, UsageStatistics,
 };
 pub use keys::{
-    IMPORT_LINES_MAX, ImportReport, ImportResult, ImportedLine, KeyImport, KeyOrigin, KeyPatch, KeyTest, KeyTier,
-    NewKey, PoolKey, SiblingKey, SiblingProposal,
+    AddedKey, IMPORT_LINES_MAX, ImportReport, ImportResult, ImportedLine, KeyImport, KeyOrigin, KeyPatch, KeyTest,
+    KeyTier, NewKey, PoolKey, SiblingKey, SiblingProposal,
 };
 pub use notifications::{ChannelTest, Delivery, Notification, NotificationPage};
 pub use performance::{CacheStats, KeyPerformance, KeyPerformanceDetails, PerformanceReport};

@@ -46,7 +46,7 @@ fn pool_of(keys: u64, strategy: Strategy) -> (KeyPool, ModelId) {
         tokens_per_day: None,
         calls_at_once: None,
     };
-    pool.configure_limits(&[(None, Tier::Free, limits)], START);
+    let _ = pool.configure_limits(&[(None, Tier::Free, limits)], START);
     for id in 1..=keys {
         call(
             &mut pool,

@@ -297,7 +297,6 @@ impl Usage {
     pub(crate) const fn lower_success(&mut self) {
         self.success_permille -= self.success_permille / 8;
     }
-
 }
 
 fn second_of(now: Timestamp) -> u32 {

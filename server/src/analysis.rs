@@ -131,6 +131,8 @@ struct Analysis {
     started: Instant,
     started_at: Timestamp,
     deadline: Instant,
+    /// Since it joined the line for the first time.
+    waits_until: Option<Instant>,
     journey: Journey,
     attempts: Vec<Attempt>,
     text: String,
@@ -211,6 +213,7 @@ impl Analysis {
             started,
             started_at: deps.clock.now(),
             deadline: started + deps.deadline,
+            waits_until: None,
             journey: deps.pool.journey(),
             attempts: Vec::new(),
             text: String::new(),

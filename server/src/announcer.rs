@@ -41,6 +41,10 @@ use rules::{Announced, Rules, Seen};
 const SETTING: &str = "announced";
 /// Gathers a burst of changes.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// Some changes come with time alone and show in nothing cheap: a rest that is now short enough to wait for.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// At the end of the process, for the store to take what was announced.
+const STORING_MAX: Duration = Duration::from_secs(2);
 /// Looking at a pool of very many keys takes its time; at most this part of it is spent on looking.
 const LOOKING_SHARE: u32 = 20;
 
@@ -97,23 +101,32 @@ pub async fn run(deps: Deps, mut inbox: Inbox, stop: CancellationToken) {
         () = stop.cancelled() => return,
     };
     let mut rules = Rules::new(stored.clone());
+    let mut unstored = deps.notifier.unstored();
     let mut last_signs = None;
+    let mut looked_at = clock.now();
     let mut must_look = true;
     let mut day_ended = false;
     loop {
         changed.mark_unchanged();
         let signs = signs(&deps.status);
         let mut pause = PAUSE_MIN;
-        if must_look || rules.is_waiting(clock.now()) || last_signs.replace(signs) != Some(signs) {
+        let now = clock.now();
+        // A clock that was stepped back is a reason too.
+        must_look |= now < looked_at || now.since(looked_at) >= LOOK_EVERY;
+        if must_look || rules.is_waiting(now) || last_signs.as_ref() != Some(&signs) {
             let started = Instant::now();
             look(&deps, &mut rules, day_ended);
             (must_look, day_ended) = (false, false);
+            (looked_at, last_signs) = (now, Some(signs));
             pause = pause.max(started.elapsed() * LOOKING_SHARE);
+        }
+        // Not before: a process that ends in between would never tell.
+        if *unstored.borrow_and_update() == 0 {
             remember(&deps, rules.announced(), &mut stored).await;
         }
         let now = clock.now();
         // What is due already has been looked at; more of it is a change that wakes by itself.
-        let by_time = [rules.due_at(), pool.next_ready()]
+        let by_time = [rules.due_at(), pool.next_ready(), Some(looked_at.plus(LOOK_EVERY))]
             .into_iter()
             .flatten()
             .filter(|at| *at > now)
@@ -122,26 +135,36 @@ pub async fn run(deps: Deps, mut inbox: Inbox, stop: CancellationToken) {
             message = inbox.0.recv() => match message {
                 Some(Message::Look) => must_look = true,
                 Some(Message::DayEnded) => (must_look, day_ended) = (true, true),
-                None => return,
+                None => break,
             },
-            // The pool outlives this task.
+            // The pool outlives this task, and so does the notifier.
             Ok(()) = changed.changed() => {}
-            () = clock.sleep_until(by_time.unwrap_or(Timestamp::MAX)) => {}
-            () = stop.cancelled() => return,
+            Ok(()) = unstored.changed() => {}
+            () = clock.sleep_towards(by_time.unwrap_or(Timestamp::MAX)) => {}
+            () = stop.cancelled() => break,
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
         }
+    }
+    let is_stored = tokio::time::timeout(STORING_MAX, unstored.wait_for(|count| *count == 0))
+        .await
+        .is_ok();
+    if is_stored {
+        remember(&deps, rules.announced(), &mut stored).await;
     }
 }
 
-/// Cheap to ask for, and different whenever what is announced may be.
-type Signs = [Option<(Verdict, Counts)>; 2];
+/// Cheap to ask for, and different whenever what is announced may be; of every model that a level is made of.
+type Signs = Vec<Option<(Verdict, Counts)>>;
 
 fn signs(status: &StatusReader) -> Signs {
     [&status.text_model, &status.vision_model]
+        .into_iter()
+        .chain(&status.fallback_models)
         .map(|name| status.pool.model(name).ok().map(|model| status.pool.verdict(model)))
+        .collect()
 }
 
 fn look(deps: &Deps, rules: &mut Rules, day_ended: bool) {
@@ -181,7 +204,7 @@ async fn load(deps: &Deps) -> Announced {
     }
 }
 
-/// A refusal is no harm: the next look tries again, and a process that ends before it tells one thing twice at most.
+/// A refusal is no harm: the next turn tries again, and a process that ends before it tells one thing twice at most.
 async fn remember(deps: &Deps, announced: &Announced, stored: &mut Announced) {
     if announced == stored {
         return;

@@ -54,6 +54,15 @@ impl Clock {
         // The sender lives in this clock, so it cannot be gone.
         let _ = hand.subscribe().wait_for(|now| *now >= at).await;
     }
+
+    /// As [`Clock::sleep_until`], but returns after half a minute at the latest: a clock that was stepped back would
+    /// otherwise stall whoever waits, so the caller looks again what is due.
+    pub async fn sleep_towards(&self, at: Timestamp) {
+        tokio::select! {
+            () = self.sleep_until(at) => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
 }
 
 #[expect(

@@ -192,6 +192,7 @@ impl Doctor {
             repeated_variables: 0,
             site_dir: place.site_dir.clone(),
             site_is_built: place.site_is_built(),
+            mail_in_the_clear: place.mail_in_the_clear,
             channels: [("webhook", "ALERT_WEBHOOK_URL"), ("mail", "SMTP_URL")]
                 .into_iter()
                 .filter(|(_, setting)| place.is_set(setting))

@@ -7,6 +7,7 @@ mod answer;
 mod auth;
 mod body;
 mod cache;
+mod connection;
 mod doctor;
 mod extract;
 mod forms;
@@ -47,6 +48,7 @@ use crate::settings::RuntimeSettings;
 use crate::status::StatusReader;
 use crate::store::Store;
 
+pub use connection::{Connection, Connections};
 pub use guard::Policy;
 
 /// What handlers work with. Cheap to clone.

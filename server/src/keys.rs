@@ -47,6 +47,14 @@ pub struct Keys {
     changes: TaskTracker,
 }
 
+/// A key that was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Added {
+    pub number: u32,
+    /// Kept although the provider could not be asked.
+    pub doubt: Option<&'static str>,
+}
+
 impl Keys {
     pub fn new(
         pool: SharedPool,
@@ -71,31 +79,36 @@ impl Keys {
     }
 
     /// Tests a key with a call that costs no quota, then keeps it. A refused key is not kept, and one that is in the pool
-    /// already is not asked about. Gives back its number.
+    /// already is not asked about.
     ///
     /// # Errors
     /// What the keyring refuses, and `BAD_REQUEST` with what the provider said of the key, in our words.
-    pub async fn add(self: &Arc<Self>, new: NewKey) -> Result<u32, AppError> {
+    pub async fn add(self: &Arc<Self>, new: NewKey) -> Result<Added, AppError> {
         let key = ProviderKey::parse(&new.key)?;
         if let Some(known) = self.keyring.find(&key) {
             return Err(crate::keyring::duplicate(known.number));
         }
-        let project = if new.test == Some(false) {
-            None
-        } else {
+        let (mut project, mut doubt) = (None, None);
+        if new.test != Some(false) {
             let answer = self.provider.probe(&key.into_secret(), &self.test_model).await;
             if let Err(failure) = &answer
                 && let Some(remedy) = remedy::of(&failure.outcome)
             {
                 return Err(AppError::new(ErrorCode::BadRequest, remedy).field("key"));
             }
-            answer.err().and_then(|failure| failure.evidence.project)
-        };
+            if let Err(failure) = answer {
+                project = failure.evidence.project;
+                doubt = Some(remedy::ADDED_UNTESTED);
+            }
+        }
         let stored = self.keep(new).await?;
         if let Some(project) = project {
             self.grouping.learn(KeyId(stored.id), &project);
         }
-        Ok(stored.number)
+        Ok(Added {
+            number: stored.number,
+            doubt,
+        })
     }
 
     /// Stores a key that is good and puts it into the pool.

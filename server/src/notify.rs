@@ -17,7 +17,7 @@ use app::types::ChannelTest;
 use async_trait::async_trait;
 use pool::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
@@ -79,6 +79,8 @@ struct Inner {
     channels: Vec<Arc<dyn Channel>>,
     clock: Clock,
     incoming: mpsc::UnboundedSender<Notification>,
+    /// Announced and neither stored yet nor given up.
+    unstored: watch::Sender<usize>,
 }
 
 impl Notifier {
@@ -91,6 +93,7 @@ impl Notifier {
             channels,
             clock,
             incoming,
+            unstored: watch::Sender::new(0),
         };
         (Self(Arc::new(inner)), Inbox(inbox))
     }
@@ -118,8 +121,14 @@ impl Notifier {
             text,
             data,
         };
+        self.0.unstored.send_modify(|count| *count += 1);
         // The task ends with the process: the log line is then all there is.
         let _ = self.0.incoming.send(notification);
+    }
+
+    /// How many of the announced ones are not stored yet: what is told by them must not count as told before it is 0.
+    pub fn unstored(&self) -> watch::Receiver<usize> {
+        self.0.unstored.subscribe()
     }
 
     /// What was announced in the last 30 days, newest first, with how it was delivered.

@@ -134,7 +134,9 @@ pub async fn load(store: &dyn Store, keys: &[StoredKey], now: Timestamp) -> Resu
             None => warn!(%key, "a stored record of the pool cannot be read and is left out"),
         }
     }
-    let events = store.usage_counts(provider_day_start(now)).await?;
-    counts::resume(&mut records, &events, keys, next_provider_midnight(now));
+    let today = store.usage_counts(provider_day_start(now)).await?;
+    counts::resume(&mut records, &today, keys, next_provider_midnight(now));
+    let minute_ago = Timestamp::from_millis(now.as_millis().saturating_sub(60_000));
+    counts::resume_minute(&mut records, &store.usage_counts(minute_ago).await?, keys);
     Ok(records)
 }

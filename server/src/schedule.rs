@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt as _, stream};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, ZonedDateTime};
 use pool::Timestamp;
@@ -25,9 +24,6 @@ const HEALTH_CHECK_EVERY: Duration = Duration::from_secs(30 * 60);
 /// After the provider's midnight: what rests until then comes back within two minutes of it.
 const MINUTES_AFTER_MIDNIGHT: i64 = 5;
 const NOTIFICATIONS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// A pool of many doubtful keys must not storm the provider.
-const PROBES_AT_ONCE: usize = 8;
-
 /// What the scheduled work is done with.
 pub struct Deps {
     pub keys: Arc<Keys>,
@@ -39,27 +35,64 @@ pub struct Deps {
 
 /// Runs until `stop`.
 pub async fn run(deps: Deps, stop: CancellationToken) {
-    let start = deps.clock.now();
-    let mut day_at = next_day_task(start);
-    let mut check_at = start.plus(HEALTH_CHECK_EVERY);
+    let mut plan = Plan::from(deps.clock.now());
     loop {
         let work = async {
-            deps.clock.sleep_until(day_at.min(check_at)).await;
-            let now = deps.clock.now();
-            // What was slept through is done once.
-            if now >= day_at {
-                end_day(&deps, now).await;
-                day_at = next_day_task(now);
+            deps.clock.sleep_towards(plan.day_at.min(plan.check_at)).await;
+            let due = plan.take_due(deps.clock.now());
+            if due.day_ended {
+                end_day(&deps, deps.clock.now()).await;
             }
-            if now >= check_at {
-                check_health(&deps).await;
-                check_at = now.plus(HEALTH_CHECK_EVERY);
+            if due.check {
+                check_health(&deps);
             }
         };
         tokio::select! {
             () = stop.cancelled() => return,
             () = work => {}
         }
+    }
+}
+
+/// When each kind of work is due next.
+struct Plan {
+    day_at: Timestamp,
+    check_at: Timestamp,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Due {
+    day_ended: bool,
+    check: bool,
+}
+
+impl Plan {
+    fn from(now: Timestamp) -> Self {
+        Self {
+            day_at: next_day_task(now),
+            check_at: now.plus(HEALTH_CHECK_EVERY),
+        }
+    }
+
+    /// What is to be done at `now`; what was slept through is done once. After a step back of the clock nothing is
+    /// further away than it would be from a fresh start.
+    fn take_due(&mut self, now: Timestamp) -> Due {
+        let due = Due {
+            day_ended: now >= self.day_at,
+            check: now >= self.check_at,
+        };
+        let fresh = Self::from(now);
+        self.day_at = if due.day_ended {
+            fresh.day_at
+        } else {
+            self.day_at.min(fresh.day_at)
+        };
+        self.check_at = if due.check {
+            fresh.check_at
+        } else {
+            self.check_at.min(fresh.check_at)
+        };
+        due
     }
 }
 
@@ -147,7 +180,7 @@ fn report(since_yesterday: &[UsageCount], since_today: &[UsageCount]) -> String 
     line
 }
 
-async fn check_health(deps: &Deps) {
+fn check_health(deps: &Deps) {
     let status = deps.status.read();
     let line = format!(
         "Health check: {}/{} keys available",
@@ -158,12 +191,8 @@ async fn check_health(deps: &Deps) {
         Health::Degraded => warn!("{line}"),
         Health::None => error!("{line}"),
     }
-    // Keys that are well are not asked. Who was asked a moment ago is not due.
-    stream::iter(deps.keys.pool.probes_due())
-        .map(|key| deps.keys.probe(key))
-        .buffer_unordered(PROBES_AT_ONCE)
-        .for_each(|_| std::future::ready(()))
-        .await;
+    // Wakes the task that asks keys in doubt. Keys that are well are not asked, nor who was asked a moment ago.
+    deps.keys.pool.touch();
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -202,6 +231,30 @@ mod tests {
         check("2026-03-08T08:05:00Z", "2026-03-09T07:05:00Z");
         check("2026-10-31T12:00:00Z", "2026-11-01T07:05:00Z");
         check("2026-11-01T07:05:00Z", "2026-11-02T08:05:00Z");
+    }
+
+    #[test]
+    fn a_clock_that_is_stepped_back_delays_no_work_by_more_than_its_usual_gap() {
+        let clock = Clock::by_hand(at("2026-01-15T12:00:00Z"));
+        let mut plan = Plan::from(clock.now());
+        let nothing = Due {
+            day_ended: false,
+            check: false,
+        };
+        clock.set(at("2026-01-13T06:00:00Z"));
+        assert_eq!(plan.take_due(clock.now()), nothing);
+        assert_eq!(rfc3339(plan.day_at), "2026-01-13T08:05:00.000Z");
+        clock.advance(HEALTH_CHECK_EVERY);
+        let check = Due { check: true, ..nothing };
+        assert_eq!(plan.take_due(clock.now()), check);
+        clock.advance(Duration::from_secs(3 * 3600));
+        let both = Due {
+            day_ended: true,
+            check: true,
+        };
+        assert_eq!(plan.take_due(clock.now()), both, "what was slept through is done once");
+        assert_eq!(rfc3339(plan.day_at), "2026-01-14T08:05:00.000Z");
+        assert_eq!(plan.check_at, clock.now().plus(HEALTH_CHECK_EVERY));
     }
 
     fn row(kind: EventKind, key: Option<u32>, outcome: &str, count: u64) -> UsageCount {

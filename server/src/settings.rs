@@ -86,29 +86,34 @@ impl RuntimeSettings {
         plain.map(|setting| self.in_effect(setting, &made)).collect()
     }
 
-    /// Checks everything, then stores and applies it. A project that used up an earlier limit of the day rests on until the
+    /// Checks everything, then stores all of it, then applies it. A project that used up an earlier limit of the day rests on until the
     /// day ends or an admin resets it.
     ///
     /// # Errors
-    /// `BAD_REQUEST` with the field at fault; what the store says when it cannot keep a change, which is then not made.
+    /// `BAD_REQUEST` with the field at fault; what the store says when it cannot keep the change, of which nothing is then
+    /// made.
     pub async fn change(&self, change: Change) -> Result<(), AppError> {
         let strategy = change.strategy.map(|name| name.map(check_strategy).transpose());
         let limits = change.limits.map(|text| text.map(check_limits).transpose());
         let (strategy, limits) = (strategy.transpose()?, limits.transpose()?);
         let mut made = self.made.lock().await;
+        let mut kept = Vec::new();
         if let Some(strategy) = strategy {
-            self.keep(STRATEGY, strategy.map(|strategy| strategy.name().into()))
-                .await?;
-            self.keep(SWITCHED_TO, None).await?;
+            kept.push((STRATEGY, strategy.map(|strategy| strategy.name().into())));
+            kept.push((SWITCHED_TO, None));
+        }
+        if let Some(limits) = &limits {
+            kept.push((LIMITS, limits.as_ref().map(|(text, _)| text.clone().into())));
+        }
+        self.keep(kept).await?;
+        if let Some(strategy) = strategy {
             made.strategy = strategy;
             let effective = strategy.unwrap_or(self.strategy);
             self.pool.set_strategy(effective);
             info!("an admin set the strategy: it is {} now", effective.name());
         }
         if let Some(limits) = limits {
-            let text = limits.as_ref().map(|(text, _)| text.clone());
-            self.keep(LIMITS, text.clone().map(Value::from)).await?;
-            made.limits = text;
+            made.limits = limits.as_ref().map(|(text, _)| text.clone());
             apply_limits(&self.pool, limits.as_ref().map_or(&self.limits, |(_, limits)| limits));
             info!("an admin set the limits of the models");
         }
@@ -125,8 +130,11 @@ impl RuntimeSettings {
         if !self.pool.snapshot().keys.iter().any(|view| view.key.id == key) {
             return Err(no_such_key());
         }
-        self.keep(STRATEGY, Some(Strategy::Sticky.name().into())).await?;
-        self.keep(SWITCHED_TO, Some(key.0.into())).await?;
+        self.keep(vec![
+            (STRATEGY, Some(Strategy::Sticky.name().into())),
+            (SWITCHED_TO, Some(key.0.into())),
+        ])
+        .await?;
         self.pool.switch_to(key).map_err(|_| no_such_key())?;
         made.strategy = Some(Strategy::Sticky);
         info!(
@@ -136,8 +144,9 @@ impl RuntimeSettings {
         Ok(())
     }
 
-    async fn keep(&self, name: &str, value: Option<Value>) -> Result<(), AppError> {
-        Ok(self.store.save_setting(name.to_owned(), value).await?)
+    async fn keep(&self, changes: Vec<(&str, Option<Value>)>) -> Result<(), AppError> {
+        let changes = changes.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Ok(self.store.save_settings(changes.collect()).await?)
     }
 
     fn in_effect(&self, setting: &Effective, made: &Made) -> EffectiveSetting {

@@ -99,6 +99,11 @@ impl SharedPool {
         self.lock().verdict(Some(model), self.0.clock.now())
     }
 
+    /// As far as limits are known.
+    pub fn calls_per_minute(&self, model: ModelId) -> Option<u64> {
+        self.lock().calls_per_minute(model, self.0.clock.now())
+    }
+
     pub fn snapshot(&self) -> Snapshot {
         self.lock().snapshot(self.0.clock.now())
     }

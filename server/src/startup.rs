@@ -342,21 +342,14 @@ fn signer(config: &Config) -> Result<TokenSigner, StartError> {
 impl Server {
     /// Serves until `shutdown`, then lets the answers under way end and stores what is left.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-        use axum::serve::ListenerExt;
-        // Small pieces of a stream must not wait for an acknowledgement of the piece before.
-        let listener = self.listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                warn!(%error, "TCP_NODELAY could not be set");
-            }
-        });
         let stop = self.stop.clone();
         let signal = async move {
             shutdown.await;
             info!("stopping: answers under way may end");
             stop.cancel();
         };
-        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, service)
+        let service = self.router.into_make_service_with_connect_info::<http::Connection>();
+        let serving = axum::serve(http::Connections(self.listener), service)
             .with_graceful_shutdown(signal)
             .into_future();
         let cut = async {

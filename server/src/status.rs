@@ -170,7 +170,7 @@ fn key_state(view: &KeyView, facts: &Facts<'_>) -> (KeyState, Option<Timestamp>)
         pool::KeyState::NeedsSetup { .. } => return (KeyState::NeedsSetup, None),
         pool::KeyState::NoCredit { .. } => return (KeyState::NoCredit, None),
         pool::KeyState::SpendLimited { until } => return (KeyState::CoolingDown, Some(until)),
-        pool::KeyState::Revoked => return (KeyState::Invalid, None),
+        pool::KeyState::Revoked => return (KeyState::Revoked, None),
         pool::KeyState::Disabled => return (KeyState::Disabled, None),
         pool::KeyState::Ready => {}
     }
@@ -291,7 +291,7 @@ fn message(
     facts: &Facts<'_>,
     next_reset: Option<Timestamp>,
 ) -> String {
-    let mut message = app::text::outage::message(level, keys, obstacles);
+    let mut message = app::text::outage::message(level, keys, obstacles, &replaced_models(facts));
     if let Some(at) = next_reset.filter(|_| level != Level::Operational) {
         let _ = write!(
             message,
@@ -300,6 +300,22 @@ fn message(
         );
     }
     message
+}
+
+/// The default models in whose place another answers. None while a capability waits: then waiting is what people notice.
+fn replaced_models<'a>(facts: &Facts<'a>) -> Vec<&'a str> {
+    let capabilities = [facts.text, facts.vision];
+    if capabilities.contains(&Capability::Waits) {
+        return Vec::new();
+    }
+    let of_models = capabilities.into_iter().zip(facts.served_models);
+    let mut replaced: Vec<&str> = of_models
+        .filter(|(capability, _)| *capability == Capability::Elsewhere)
+        .map(|(_, model)| model)
+        .collect();
+    // One model may serve both.
+    replaced.dedup();
+    replaced
 }
 
 /// Such as "4 h 12 min", "12 min" or "40 s".

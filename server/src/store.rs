@@ -189,8 +189,13 @@ pub trait Store: Send + Sync + 'static {
     /// What was set while the server ran, and what the server must remember of itself, in the order of the names.
     async fn settings(&self) -> Result<Vec<(String, serde_json::Value)>>;
 
-    /// Replaces the value of the same name; `None` removes it.
-    async fn save_setting(&self, name: String, value: Option<serde_json::Value>) -> Result<()>;
+    /// Replaces the values of the same names, all or none of them; `None` removes one.
+    async fn save_settings(&self, changes: Vec<(String, Option<serde_json::Value>)>) -> Result<()>;
+
+    /// As [`Store::save_settings`].
+    async fn save_setting(&self, name: String, value: Option<serde_json::Value>) -> Result<()> {
+        self.save_settings(vec![(name, value)]).await
+    }
 
     // --- Notifications ---
 

@@ -1,9 +1,12 @@
 //! Requests that wait for a key, in a fair order: callers take turns, and each caller's requests go in the order they came.
 //!
-//! Nobody overtakes: while others wait for a model, a new request joins them. One task ([`run`]) serves the line whenever
+//! A new request joins those who wait for its model. Of those in line one with fewer tokens may pass one for which there is
+//! no room yet; apart from that nobody overtakes. One task ([`run`]) serves the line whenever
 //! the pool changes or a rest ends; a request that leaves takes its place in the line with it.
 
-use std::collections::{BTreeMap, VecDeque};
+mod line;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,11 +19,12 @@ use crate::clock::Clock;
 use crate::config::QueueBounds;
 use crate::shared_pool::{LeaseGuard, SharedPool};
 
+use line::{Line, Order, Waiter};
+
 /// How often a waiting request is told its place.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
-/// Handed out lately: what the estimate is made of.
-const HANDOUTS_KEPT: usize = 32;
-const HANDOUTS_FOR: Duration = Duration::from_secs(60);
+/// The window of the provider's limits.
+const MINUTE: Duration = Duration::from_secs(60);
 /// Between two looks at the line: a burst of reports is one change.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -84,34 +88,6 @@ struct Inner {
     joined: Notify,
 }
 
-#[derive(Debug, Default)]
-struct Line {
-    waiters: BTreeMap<Order, Waiter>,
-    /// The last turn each waiting caller took.
-    turns: BTreeMap<String, Turns>,
-    /// The turn that is served now.
-    turn: u64,
-    joined: u64,
-    handouts: VecDeque<Instant>,
-}
-
-/// First the turn, then who came first. (Start-time fair queueing, Goyal et al., 1996.)
-type Order = (u64, u64);
-
-#[derive(Debug, Clone, Copy)]
-struct Turns {
-    last: u64,
-    waiting: u32,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    wish: Wish,
-    until: Instant,
-    exhausted: Exhausted,
-    answer: oneshot::Sender<Result<LeaseGuard, Exhausted>>,
-}
-
 impl WaitingRoom {
     pub fn new(pool: SharedPool, clock: Clock, bounds: QueueBounds) -> Self {
         Self(Arc::new(Inner {
@@ -135,8 +111,8 @@ impl WaitingRoom {
     /// A lease at once, if nobody waits for the model before. Never waits itself.
     pub fn try_now(&self, wish: &Wish) -> Result<LeaseGuard, Exhausted> {
         let line = self.0.lock();
-        if line.waits_for(wish.model) {
-            let exhausted = self.0.refusal(wish);
+        if line.waiting_for(wish.model) > 0 {
+            let exhausted = self.0.refusal(wish, &line);
             return Err(exhausted);
         }
         self.0.acquire(wish)
@@ -145,8 +121,8 @@ impl WaitingRoom {
     /// A lease, a place in the line, or a refusal when no key comes back before the wish is void.
     pub fn enter(&self, mut wish: Wish) -> Entered {
         let mut line = self.0.lock();
-        let refused = if line.waits_for(wish.model) {
-            self.0.refusal(&wish)
+        let refused = if line.waiting_for(wish.model) > 0 {
+            self.0.refusal(&wish, &line)
         } else {
             match self.0.acquire(&wish) {
                 Ok(lease) => return Entered::Leased(lease),
@@ -154,7 +130,8 @@ impl WaitingRoom {
             }
         };
         let until = wish.deadline.min(Instant::now() + self.0.bounds.wait_max);
-        if !self.0.comes_before(refused.retry_at, until) {
+        let refused = self.0.behind(refused, wish.model, line.waiting_for(wish.model));
+        if line.is_closed || !self.0.comes_before(refused.retry_at, until) {
             return Entered::Refused(Refusal {
                 exhausted: refused,
                 line_is_full: false,
@@ -204,6 +181,11 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// Nobody waits longer.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
     /// Waits for news: the place at first and whenever it has changed, in the end a lease or a refusal. May be dropped at
     /// any time.
     pub async fn next(&mut self) -> Turn {
@@ -218,7 +200,7 @@ impl Ticket {
                     return match answer {
                         Ok(Ok(lease)) => Turn::Leased(lease),
                         Ok(Err(exhausted)) => Turn::Refused(Refusal { exhausted, line_is_full: false }),
-                        // The server stops.
+                        // Nobody serves the line any more.
                         Err(_) => self.refused(),
                     };
                 }
@@ -253,8 +235,10 @@ impl Ticket {
         let before = line.waiters.range(..self.order);
         let before = before.filter(|(_, other)| other.wish.model == self.model).count();
         let position = u32::try_from(before + 1).unwrap_or(u32::MAX);
-        let soonest = waiter
-            .exhausted
+        let ahead = u32::try_from(before).unwrap_or(u32::MAX);
+        let soonest = self
+            .room
+            .behind(waiter.exhausted, self.model, ahead)
             .retry_at
             .map_or(Duration::ZERO, |at| at.since(self.room.clock.now()));
         Some(Place {
@@ -277,14 +261,29 @@ impl Inner {
             .acquire(wish.model, wish.tokens, &wish.journey, rand::random())
     }
 
-    /// What the pool says to who must wait behind others: at least a moment.
-    fn refusal(&self, wish: &Wish) -> Exhausted {
+    /// What the pool says to who must wait behind others: at least as long as the line takes.
+    fn refusal(&self, wish: &Wish, line: &Line) -> Exhausted {
         let (verdict, counts) = self.pool.verdict(wish.model);
-        let retry_at = self.pool.retry_at(wish.model).or(Some(self.clock.now()));
+        let now = self.clock.now();
+        let soonest = self.pool.retry_at(wish.model).unwrap_or(now);
         Exhausted {
             verdict,
             counts,
-            retry_at,
+            retry_at: Some(soonest.max(now.plus(line.pace() * line.waiting_for(wish.model)))),
+        }
+    }
+
+    /// When so many are served first: a minute serves only as many as the limits allow.
+    fn behind(&self, exhausted: Exhausted, model: ModelId, before: u32) -> Exhausted {
+        let rounds = self
+            .pool
+            .calls_per_minute(model)
+            .map_or(0, |calls| u64::from(before) / calls);
+        Exhausted {
+            retry_at: exhausted
+                .retry_at
+                .map(|at| at.plus(MINUTE.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX)))),
+            ..exhausted
         }
     }
 
@@ -326,62 +325,21 @@ impl Inner {
         again_at
     }
 
+    /// Tells all who wait that nothing comes any more, and takes nobody in.
+    fn close(&self) {
+        let mut line = self.lock();
+        line.is_closed = true;
+        for order in line.waiters.keys().copied().collect::<Vec<_>>() {
+            if let Some(waiter) = line.leave(order) {
+                // Who left meanwhile needs no answer.
+                let _ = waiter.answer.send(Err(waiter.exhausted));
+            }
+        }
+    }
+
     // A panic elsewhere leaves the line whole: every change of it is a few inserts and removals.
     fn lock(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Line {
-    fn waits_for(&self, model: ModelId) -> bool {
-        self.waiters.values().any(|waiter| waiter.wish.model == model)
-    }
-
-    fn join(&mut self, waiter: Waiter) -> Order {
-        let turns = self.turns.entry(waiter.wish.caller.clone());
-        let turns = turns
-            .and_modify(|turns| turns.last = (turns.last + 1).max(self.turn))
-            .or_insert(Turns {
-                last: self.turn,
-                waiting: 0,
-            });
-        turns.waiting += 1;
-        self.joined += 1;
-        let order = (turns.last, self.joined);
-        self.waiters.insert(order, waiter);
-        order
-    }
-
-    fn leave(&mut self, order: Order) -> Option<Waiter> {
-        let waiter = self.waiters.remove(&order)?;
-        if let Some(turns) = self.turns.get_mut(&waiter.wish.caller) {
-            turns.waiting -= 1;
-            if turns.waiting == 0 {
-                self.turns.remove(&waiter.wish.caller);
-            }
-        }
-        Some(waiter)
-    }
-
-    fn hand_out(&mut self, order: Order, lease: LeaseGuard) {
-        let Some(waiter) = self.leave(order) else { return };
-        self.turn = self.turn.max(order.0);
-        let now = Instant::now();
-        while self.handouts.len() >= HANDOUTS_KEPT || self.handouts.front().is_some_and(|at| now - *at > HANDOUTS_FOR) {
-            self.handouts.pop_front();
-        }
-        self.handouts.push_back(now);
-        // To who left meanwhile nothing is sent: the lease reports itself when it is dropped.
-        let _ = waiter.answer.send(Ok(lease));
-    }
-
-    /// The time between two leases, as of late; nothing while there were too few.
-    fn pace(&self) -> Duration {
-        let Some((first, last)) = self.handouts.front().zip(self.handouts.back()) else {
-            return Duration::ZERO;
-        };
-        let gaps = u32::try_from(self.handouts.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        (*last - *first).checked_div(gaps).unwrap_or_default()
     }
 }
 
@@ -389,7 +347,7 @@ fn whole_seconds(duration: Duration) -> Duration {
     Duration::from_secs(u64::try_from(duration.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX))
 }
 
-/// Serves the line until `stop`.
+/// Serves the line until `stop`, then ends it: who waits is told to come back.
 pub async fn run(room: WaitingRoom, stop: CancellationToken) {
     let room = room.0;
     let mut changed = room.pool.subscribe();
@@ -404,8 +362,8 @@ pub async fn run(room: WaitingRoom, stop: CancellationToken) {
         };
         let anybody = again_at.is_some();
         tokio::select! {
-            () = stop.cancelled() => return,
-            () = look_again => {}
+            () = stop.cancelled() => return room.close(),
+            () = look_again => tokio::time::sleep(PAUSE).await,
             // A call under way may end at any time, and the clock may have been stepped.
             () = tokio::time::sleep(TOLD_EVERY), if anybody => {}
             () = room.joined.notified() => {}

@@ -24,7 +24,7 @@ pub fn key_look(state: KeyState) -> (&'static str, &'static str) {
         KeyState::CoolingDown => ("tone-maintenance", "resting"),
         KeyState::QuotaReached => ("tone-degraded", "degraded"),
         KeyState::Checking => ("tone-unknown", "unknown"),
-        KeyState::Invalid | KeyState::NoCredit => ("tone-major", "major"),
+        KeyState::Invalid | KeyState::Revoked | KeyState::NoCredit => ("tone-major", "major"),
         KeyState::NeedsSetup => ("tone-partial", "partial"),
         KeyState::Disabled => ("tone-unknown", "disabled"),
     }

@@ -76,7 +76,7 @@ fn Checks(checks: Vec<Check>) -> impl IntoView {
                     <span class="check-level"><Pill tone icon word=check.level.label()/></span>
                     <div class="check-body">
                         <p><strong>{check.name}</strong>": "{check.message}</p>
-                        {check.remedy.map(|remedy| view! { <p class="check-remedy">{words::TODO}": "{remedy}</p> })}
+                        {check.remedy.map(|remedy| view! { <p class="check-remedy">{words::WHAT_TO_DO}": "{remedy}</p> })}
                     </div>
                 </li>
             }

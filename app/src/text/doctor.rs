@@ -11,7 +11,7 @@ pub const MADE: &str = "Made";
 pub const COPY: &str = "Copy as text";
 pub const AGAIN: &str = "Look again";
 pub const CHECKS: &str = "Checks";
-pub const TODO: &str = "What to do";
+pub const WHAT_TO_DO: &str = "What to do";
 pub const TESTS: &str = "Tests";
 pub const TESTS_HINT: &str =
     "Testing the keys costs no quota. A test request is a real one: it costs one request of a key's day.";

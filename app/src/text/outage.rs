@@ -3,10 +3,15 @@
 use super::remaining;
 use crate::types::{KeyState, KeyStatus, Level, Obstacle, ObstacleKind};
 
-/// What the whole service can do, from its keys and from what keeps calls back whatever the key.
-pub fn message(level: Level, keys: &[KeyStatus], obstacles: &[Obstacle]) -> String {
+/// What the whole service can do, from its keys and from what keeps calls back whatever the key. `replaced`: the models in
+/// whose place others answer.
+pub fn message(level: Level, keys: &[KeyStatus], obstacles: &[Obstacle], replaced: &[&str]) -> String {
     if keys.is_empty() {
         return "No provider key is configured yet.".to_owned();
+    }
+    if level == Level::Degraded && !replaced.is_empty() {
+        let models = replaced.join(" and ");
+        return format!("{models} cannot answer right now; another model answers.");
     }
     let out = keys.iter().filter(|key| Reason::of(key).is_some()).count();
     // Where no key could serve anyway, the keys are what is to be mended. Where some could, what holds them back is.
@@ -79,15 +84,17 @@ enum Reason {
     Resting,
     Checking,
     Invalid,
+    Revoked,
     NeedsSetup,
     NoCredit,
     Disabled,
 }
 
 impl Reason {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Spent,
         Self::Invalid,
+        Self::Revoked,
         Self::NeedsSetup,
         Self::NoCredit,
         Self::Resting,
@@ -103,6 +110,7 @@ impl Reason {
             KeyState::CoolingDown => Self::Resting,
             KeyState::Checking => Self::Checking,
             KeyState::Invalid => Self::Invalid,
+            KeyState::Revoked => Self::Revoked,
             KeyState::NeedsSetup => Self::NeedsSetup,
             KeyState::NoCredit => Self::NoCredit,
             KeyState::Disabled => Self::Disabled,
@@ -116,6 +124,7 @@ impl Reason {
             Self::Resting => ("is resting", "are resting"),
             Self::Checking => ("is being checked", "are being checked"),
             Self::Invalid => ("is invalid and must be replaced", "are invalid and must be replaced"),
+            Self::Revoked => ("was withdrawn by the provider", "were withdrawn by the provider"),
             Self::NeedsSetup => ("needs set-up at the provider", "need set-up at the provider"),
             Self::NoCredit => ("has no credit", "have no credit"),
             Self::Disabled => ("is switched off", "are switched off"),
@@ -183,7 +192,7 @@ mod tests {
 
     #[track_caller]
     fn check(level: Level, states: &[KeyState], said: &str) {
-        assert_eq!(message(level, &keys(states), &[]), said);
+        assert_eq!(message(level, &keys(states), &[], &[]), said);
     }
 
     #[test]
@@ -225,6 +234,11 @@ mod tests {
             "3 of 3 keys cannot serve: 2 are invalid and must be replaced, 1 is resting. \
              Analyses are not possible.",
         );
+        check(
+            Level::Degraded,
+            &[KeyState::Revoked, Available],
+            "1 of 2 keys was withdrawn by the provider. Requests still work.",
+        );
         check(Level::Operational, &[Available; 2], "All keys are available.");
         check(Level::MajorOutage, &[], "No provider key is configured yet.");
     }
@@ -232,8 +246,21 @@ mod tests {
     #[test]
     fn a_short_rest_of_all_keys_is_a_wait() {
         assert_eq!(
-            message(Level::Degraded, &keys(&[KeyState::CoolingDown; 2]), &[]),
+            message(Level::Degraded, &keys(&[KeyState::CoolingDown; 2]), &[], &[]),
             "All 2 keys are resting. Requests wait in line for a moment."
+        );
+    }
+
+    #[test]
+    fn nobody_waits_where_another_model_answers() {
+        let spent = keys(&[KeyState::QuotaReached; 2]);
+        assert_eq!(
+            message(Level::Degraded, &spent, &[], &["gemini-2.5-flash"]),
+            "gemini-2.5-flash cannot answer right now; another model answers."
+        );
+        assert_eq!(
+            message(Level::PartialOutage, &spent, &[], &["gemini-2.5-flash"]),
+            "All 2 keys have reached their quota. Part of the service is not available."
         );
     }
 
@@ -246,7 +273,7 @@ mod tests {
                 model: model.map(ToOwned::to_owned),
                 retry_in_ms: Some(5_000),
             };
-            assert_eq!(message(level, &keys(states), &[obstacle]), said);
+            assert_eq!(message(level, &keys(states), &[obstacle], &[]), said);
         };
         let some = &[QuotaReached, Available];
         check(

@@ -82,6 +82,17 @@ pub struct NewKey {
     pub test: Option<bool>,
 }
 
+/// Answer of `POST /api/admin/keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AddedKey {
+    #[serde(flatten)]
+    pub key: PoolKey,
+    /// Said of a key that was kept although the provider could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
 /// Body of `PATCH /api/admin/keys/{id}`: what is absent stays, `null` takes a project or an account away.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

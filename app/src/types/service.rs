@@ -138,6 +138,8 @@ pub enum KeyState {
     /// Reported invalid once; being checked.
     Checking,
     Invalid,
+    /// Withdrawn by the provider for good: leaked or suspended.
+    Revoked,
     NeedsSetup,
     NoCredit,
     Disabled,
@@ -152,6 +154,7 @@ impl KeyState {
             Self::QuotaReached => "Quota reached",
             Self::Checking => "Being checked",
             Self::Invalid => "Invalid",
+            Self::Revoked => "Revoked",
             Self::NeedsSetup => "Needs set-up",
             Self::NoCredit => "No credit",
             Self::Disabled => "Disabled",

@@ -123,7 +123,9 @@ impl KeyPool {
         }
         for table in self.tables.iter_mut() {
             let old = table.cell_slot(from);
-            let Some(used) = table.usage(old).cloned() else { continue };
+            let Some(used) = table.usage(old).cloned() else {
+                continue;
+            };
             let Some(rested) = table.cells.get(old).map(Cell::knowledge) else {
                 continue;
             };

@@ -203,7 +203,12 @@ impl KeyPool {
     #[must_use]
     pub fn calls_per_minute(&self, model: ModelId, now: Timestamp) -> Option<u64> {
         let table = self.tables.get(model)?;
-        let live = || self.roster.projects.iter().filter(|(_, entry)| self.roster.is_live(entry));
+        let live = || {
+            self.roster
+                .projects
+                .iter()
+                .filter(|(_, entry)| self.roster.is_live(entry))
+        };
         if live().nth(PROJECTS_COUNTED_MAX).is_some() {
             return None;
         }
@@ -213,7 +218,9 @@ impl KeyPool {
             let usage = table.usage(table.cell_slot(project));
             let limits = usage.map_or_else(|| table.configured(tier), |usage| table.limits(usage, tier, now));
             // A day that is over gives nothing, however many a minute would allow.
-            let rests_on = table.cell_of(project).is_some_and(|cell| !cell.serves_within(now, MINUTE));
+            let rests_on = table
+                .cell_of(project)
+                .is_some_and(|cell| !cell.serves_within(now, MINUTE));
             if !rests_on {
                 calls = calls.saturating_add(limits.requests_per_minute?);
             }

@@ -364,7 +364,10 @@ fn projects_that_turn_out_to_be_one_are_counted_together() {
         story.pool.upsert(joined, story.now);
     }
     let used = story.pool.snapshot(story.now).keys[0].cells[0].used;
-    assert_eq!((used.requests_minute, used.requests_today, used.tokens_minute), (8, 8, 720));
+    assert_eq!(
+        (used.requests_minute, used.requests_today, used.tokens_minute),
+        (8, 8, 720)
+    );
     assert!(story.acquire().is_err(), "8 a minute");
     story.pass(secs(60));
     for _ in 0..8 {

@@ -53,7 +53,7 @@ type Left = Mutex<BTreeMap<String, Instant>>;
 pub(crate) async fn leaving(amount: Amount) -> Result<Vec<Row>> {
     let setup = Setup {
         // Whoever looks for calls that were closed looks at all of these at every change.
-        calls_kept_max: 256,
+        calls_kept_max: 128,
         ..Setup::of_keys(3)
     };
     let app = App::start(setup).await?;
@@ -74,6 +74,7 @@ pub(crate) async fn leaving(amount: Amount) -> Result<Vec<Row>> {
         let left_at = left.get(&prompt).context("a call was closed before its caller left")?;
         delays.push(at.saturating_duration_since(*left_at));
     }
+    drop(left);
     let leaked = leases_left_over(&app).await;
     Ok(vec![
         Row::promised(

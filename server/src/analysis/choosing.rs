@@ -38,10 +38,15 @@ impl Analysis {
                 Some(self.begin(lease, model))
             }
             Entered::Waiting(ticket) => {
+                // However often it has to wait: the setting bounds the whole.
+                self.waits_until = Some(ticket.until());
                 self.state = State::Waiting(ticket);
                 None
             }
-            Entered::Refused(refusal) => self.refuse(&refusal).await,
+            Entered::Refused(refusal) => match self.try_fallbacks() {
+                Some(event) => Some(event),
+                None => self.refuse(&refusal).await,
+            },
         }
     }
 
@@ -52,6 +57,11 @@ impl Analysis {
                 Some(self.begin(lease, model))
             }
             Turn::Place(place) => {
+                if place.estimate > PATIENCE
+                    && let Some(event) = self.try_fallbacks()
+                {
+                    return Some(event);
+                }
                 self.state = State::Waiting(ticket);
                 Some(StreamEvent::Status(self.queued(place)))
             }
@@ -121,7 +131,7 @@ impl Analysis {
             tokens: self.estimated_tokens(),
             journey: self.journey.clone(),
             caller: self.caller.user_id.clone(),
-            deadline: self.deadline,
+            deadline: self.waits_until.unwrap_or(self.deadline).min(self.deadline),
         })
     }
 

@@ -1,6 +1,6 @@
 //! How an analysis ends: what is stored, recorded and said.
 
-use app::error::AppError;
+use app::error::{AppError, ErrorCode};
 use app::types::{AnalysisResult, AnalysisState, AnalysisSummary, Attempt, Kind, StreamEvent, TokenUsage};
 use pool::{LeaseFacts, Outcome};
 use tracing::{info, warn};
@@ -86,13 +86,8 @@ impl Analysis {
             .and_then(|failure| error_type(&failure.outcome, failure.evidence.timed_out));
         // Identical requests need not wait for a history that is stored.
         self.lead = None;
-        self.record_request(
-            false,
-            outcome,
-            error_type.or(Some("quota")),
-            TokenUsage::default(),
-            false,
-        );
+        let error_type = error_type.unwrap_or_else(|| refusal_type(error.code));
+        self.record_request(false, outcome, Some(error_type), TokenUsage::default(), false);
         let state = if self.text.is_empty() {
             AnalysisState::Failed
         } else {
@@ -283,6 +278,16 @@ pub(super) fn log_failure(request_id: &str, key_number: u32, failure: &Failure) 
         warn!(%request_id, key_number, outcome, status, project, help_url, "key {key_number} needs set-up by a person: {help_url}");
     } else {
         info!(%request_id, key_number, outcome, status, project, "key {key_number} could not serve a request: {outcome}");
+    }
+}
+
+/// The analytics' word for a request that no key was asked for.
+fn refusal_type(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::QuotaExceeded | ErrorCode::PartialQuota => "quota",
+        ErrorCode::InvalidKeys | ErrorCode::NoKeys => "invalid_key",
+        ErrorCode::BadRequest | ErrorCode::NotFound => "bad_request",
+        _ => "capacity",
     }
 }
 

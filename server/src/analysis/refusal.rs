@@ -13,10 +13,12 @@ use crate::provider::Failure;
 /// No key could be leased.
 pub(super) fn exhausted(exhausted: &Exhausted, last: Option<&Failure>, now: Timestamp) -> AppError {
     match last {
-        // Usable keys are left, so the pool is not what failed: the provider or the model is.
-        Some(failure) if exhausted.counts.available > 0 || exhausted.verdict == Verdict::ProviderDown => {
-            waiting(provider_error(failure, false), exhausted.retry_at, now)
-        }
+        // The pool is not what failed: the provider or the model is.
+        Some(failure) if is_provider_failure(&failure.outcome) => waiting(
+            provider_error(failure, false),
+            exhausted.retry_at.or(Some(soon(now))),
+            now,
+        ),
         _ => waiting(
             verdict_error(exhausted.verdict, &exhausted.counts),
             exhausted.retry_at,
@@ -58,13 +60,28 @@ pub(super) fn failed(
         {
             waiting(verdict_error(*verdict, counts), retry_at, now)
         }
-        // While nobody knows when the provider is back, a second is soon enough to ask again.
-        Outcome::Overload | Outcome::Server | Outcome::Transport | Outcome::Empty if !sent_on => {
-            let soon = now.plus(Duration::from_secs(1));
-            waiting(provider_error(failure, false), retry_at.or(Some(soon)), now)
+        ref outcome if is_provider_failure(outcome) && !sent_on => {
+            waiting(provider_error(failure, false), retry_at.or(Some(soon(now))), now)
         }
         _ => provider_error(failure, sent_on),
     }
+}
+
+fn is_provider_failure(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Overload
+            | Outcome::Server
+            | Outcome::Transport
+            | Outcome::Empty
+            | Outcome::ModelGone
+            | Outcome::Region
+    )
+}
+
+/// While nobody knows when the provider is back, a second is soon enough to ask again.
+fn soon(now: Timestamp) -> Timestamp {
+    now.plus(Duration::from_secs(1))
 }
 
 fn verdict_error(verdict: Verdict, counts: &Counts) -> AppError {

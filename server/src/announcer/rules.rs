@@ -53,8 +53,9 @@ pub(super) struct Announced {
     keys: BTreeMap<u32, KeyFault>,
     provider_down: bool,
     region_refused: bool,
-    /// Numbers of keys that were seen without day quota and not yet seen with it again at a day's end.
-    spent: BTreeSet<u32>,
+    /// Keys that were seen without day quota, by number, and the provider's day in which, as its first millisecond. One
+    /// that has it again the same day is forgotten; one that has it again after midnight is kept until that is told.
+    spent_on_ms: BTreeMap<u32, u64>,
 }
 
 /// Everything that is looked at, at one instant.
@@ -90,7 +91,11 @@ impl Seen {
     fn service(&self) -> Option<Service> {
         let status = &self.status;
         let lasting = |state: KeyState| match state {
-            KeyState::QuotaReached | KeyState::Invalid | KeyState::NeedsSetup | KeyState::NoCredit => true,
+            KeyState::QuotaReached
+            | KeyState::Invalid
+            | KeyState::Revoked
+            | KeyState::NeedsSetup
+            | KeyState::NoCredit => true,
             KeyState::Available | KeyState::InUse | KeyState::CoolingDown | KeyState::Checking | KeyState::Disabled => {
                 false
             }
@@ -172,7 +177,7 @@ impl Rules {
     }
 
     pub(super) fn judge(&mut self, seen: &Seen) -> Vec<Announcement> {
-        self.announced.spent.append(&mut seen.spent());
+        self.look_for_spent(seen);
         let mut told = Vec::new();
         self.judge_keys(seen, &mut told);
         told.extend(self.judge_region(seen));
@@ -181,17 +186,26 @@ impl Rules {
         told
     }
 
+    fn look_for_spent(&mut self, seen: &Seen) {
+        let (spent, today) = (seen.spent(), provider_day_start(seen.now).as_millis());
+        let known = &mut self.announced.spent_on_ms;
+        known.retain(|number, day| *day < today || spent.contains(number));
+        for number in spent {
+            known.entry(number).or_insert(today);
+        }
+    }
+
     /// A few minutes after the provider's midnight: says once that spent keys are back, unless that was said.
     pub(super) fn day_ended(&mut self, seen: &Seen) -> Option<Announcement> {
         let still_spent = seen.spent();
-        let back = self
-            .announced
-            .spent
-            .iter()
-            .filter(|number| seen.keys.contains_key(number) && !still_spent.contains(number))
-            .count();
-        self.announced.spent = still_spent;
         let midnight = provider_day_start(seen.now);
+        let known = std::mem::take(&mut self.announced.spent_on_ms);
+        let back = known
+            .into_iter()
+            .filter(|(_, day)| *day < midnight.as_millis())
+            .filter(|(number, _)| seen.keys.contains_key(number) && !still_spent.contains(number))
+            .count();
+        self.look_for_spent(seen);
         if back == 0 || self.announced.restored_at_ms >= midnight.as_millis() {
             return None;
         }

@@ -17,16 +17,16 @@ pub(super) fn degraded(status: &ServiceStatus) -> Announcement {
         kind: "service.degraded".into(),
         severity: Severity::Warning,
         title: format!("Service degraded: {healthy} of {total} keys available"),
-        text: format!("{} The page Keys shows what each key needs.", situation(status)),
+        text: format!("{} The page Doctor shows what each key needs.", situation(status)),
         data: service_data(status),
     }
 }
 
 pub(super) fn down(status: &ServiceStatus) -> Announcement {
     let next_step = if status.next_reset.is_some() {
-        "To serve before that, add a key of another project on the page Keys."
+        "To serve before that, add a key of another project with `keypool keys add`."
     } else {
-        "The page Keys shows what each key needs."
+        "The page Doctor shows what each key needs."
     };
     Announcement {
         kind: "service.down".into(),

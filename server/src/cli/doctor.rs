@@ -26,7 +26,7 @@ pub(super) struct Doctor {
     pub(super) listen: Listen,
 }
 
-/// Asks the server that runs on this data, or looks itself.
+/// Looks itself, or asks the server that runs on this data.
 pub(super) fn run(layers: &Layers, checked: Result<Config, Mistakes>, command: &Doctor) -> ExitCode {
     let tests = DoctorTests {
         keys: !command.offline,
@@ -67,7 +67,11 @@ pub(super) fn run(layers: &Layers, checked: Result<Config, Mistakes>, command: &
 }
 
 async fn report(config: &Config, tests: DoctorTests) -> Result<DoctorReport, anyhow::Error> {
-    if let Some(remote) = Remote::find(config).await {
+    let opened = startup::open_doctor(config).await;
+    // A token goes over the network only when the store's lock shows that a server runs.
+    if opened.store_in_use
+        && let Some(remote) = Remote::find(config).await
+    {
         let answer = remote.post("/api/admin/doctor", &serde_json::to_value(tests)?).await?;
         return serde_json::from_value(answer).with_context(|| {
             format!(
@@ -76,7 +80,6 @@ async fn report(config: &Config, tests: DoctorTests) -> Result<DoctorReport, any
             )
         });
     }
-    let opened = startup::open_doctor(config).await;
     let report = opened.doctor.test(tests).await;
     opened.close().await?;
     Ok(report)

@@ -201,7 +201,7 @@ async fn act(way: &Way, command: &KeysCommand) -> Result<(), anyhow::Error> {
                     test: !no_test,
                 })
                 .await?;
-            show(json, &key, || format!("added {}", tables::name(&key)))
+            show(json, &key, || tables::added(&key))
         }
         KeysCommand::Import {
             file, tier, no_test, ..

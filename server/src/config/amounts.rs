@@ -36,7 +36,12 @@ pub(super) fn pace(text: &str) -> Option<Option<Pace>> {
 /// Such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250; * paid rpm=1000`.
 pub fn limits(text: &str) -> Option<Vec<ModelLimits>> {
     let entries = text.split(';').map(str::trim).filter(|entry| !entry.is_empty());
-    entries.map(limits_of_model).collect()
+    let entries: Vec<ModelLimits> = entries.map(limits_of_model).collect::<Option<_>>()?;
+    let named_twice = entries.iter().enumerate().any(|(place, entry)| {
+        let same = |other: &ModelLimits| (&other.model, other.tier) == (&entry.model, entry.tier);
+        entries[..place].iter().any(same)
+    });
+    (!named_twice).then_some(entries)
 }
 
 fn limits_of_model(entry: &str) -> Option<ModelLimits> {
@@ -124,6 +129,7 @@ mod tests {
             Some(vec![flash, any]),
         );
         for wrong in [
+            "* free rpm=1; * free rpm=2",
             "flash",
             "flash free",
             "flash cheap rpm=1",

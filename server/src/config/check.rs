@@ -1,19 +1,18 @@
+mod telling;
+
 use std::fmt;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
 use super::layers::{Layers, Source};
 use super::names::{hint, is_known, is_misspelt};
 use super::settings::{KEY_PREFIX, SETTINGS};
 use super::{
-    CacheBounds, Config, FirstAdmin, LogFormat, MailSettings, ModelLimits, QueueBounds, WebhookSettings, amounts,
-    effective, later, log_filter,
+    CacheBounds, Config, FirstAdmin, LogFormat, ModelLimits, QueueBounds, amounts, effective, later, log_filter,
 };
 use crate::accounts::{Password, TokenSigner};
 use crate::email::Email;
@@ -203,75 +202,6 @@ impl Checker<'_> {
         models
     }
 
-    fn webhook(&mut self) -> Option<WebhookSettings> {
-        let (url, secret) = (self.given("ALERT_WEBHOOK_URL"), self.given("ALERT_WEBHOOK_SECRET"));
-        if let Some(url) = &url
-            && !is_web_address(url)
-        {
-            self.mistake("ALERT_WEBHOOK_URL", "must be an http or https address");
-        }
-        if let Some(secret) = &secret
-            && !is_webhook_secret(secret)
-        {
-            self.mistake(
-                "ALERT_WEBHOOK_SECRET",
-                "must be whsec_ and 24 to 64 bytes in base64: make one with `echo whsec_$(openssl rand -base64 32)`",
-            );
-        }
-        match (url, secret) {
-            (Some(url), Some(secret)) => Some(WebhookSettings {
-                url: url.into(),
-                secret: secret.into(),
-            }),
-            (None, None) => None,
-            (Some(_), None) => {
-                self.mistake("ALERT_WEBHOOK_SECRET", "is missing beside ALERT_WEBHOOK_URL");
-                None
-            }
-            (None, Some(_)) => {
-                self.mistake("ALERT_WEBHOOK_URL", "is missing beside ALERT_WEBHOOK_SECRET");
-                None
-            }
-        }
-    }
-
-    fn mail(&mut self) -> Option<MailSettings> {
-        let (smtp_url, to) = (self.given("SMTP_URL"), self.list("ALERT_EMAIL_TO"));
-        let from = self.text("ALERT_EMAIL_FROM");
-        if Email::parse(&from).is_err() && !from.ends_with("@localhost") {
-            self.mistake("ALERT_EMAIL_FROM", "must be an e-mail address");
-        }
-        if let Some(url) = &smtp_url
-            && !["smtp://", "smtps://"]
-                .iter()
-                .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-        {
-            self.mistake(
-                "SMTP_URL",
-                "must be an address such as smtps://user:password@mail.example.org",
-            );
-        }
-        if to.iter().any(|address| Email::parse(address).is_err()) {
-            self.mistake("ALERT_EMAIL_TO", "must be e-mail addresses, separated by commas");
-        }
-        match (smtp_url, to.is_empty()) {
-            (Some(smtp_url), false) => Some(MailSettings {
-                smtp_url: smtp_url.into(),
-                from,
-                to,
-            }),
-            (None, true) => None,
-            (Some(_), true) => {
-                self.mistake("ALERT_EMAIL_TO", "is missing beside SMTP_URL");
-                None
-            }
-            (None, false) => {
-                self.mistake("SMTP_URL", "is missing beside ALERT_EMAIL_TO");
-                None
-            }
-        }
-    }
-
     /// Separated by commas; empty ones are left out.
     fn list(&self, name: &str) -> Vec<String> {
         let text = self.text(name);
@@ -439,17 +369,6 @@ impl Checker<'_> {
             ),
         }
     }
-}
-
-/// Unlike the provider's address it may have a path and a query with a token.
-fn is_web_address(text: &str) -> bool {
-    let url = reqwest::Url::parse(text).ok();
-    url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-}
-
-fn is_webhook_secret(text: &str) -> bool {
-    let decoded = text.strip_prefix("whsec_").map(|secret| STANDARD.decode(secret));
-    matches!(decoded, Some(Ok(bytes)) if (24..=64).contains(&bytes.len()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use app::types::{Check, CheckLevel, KeyState, KeyStatus, Level, ServiceStatus};
+use app::text::{outage, remaining};
+use app::types::{Check, CheckLevel, KeyState, KeyStatus, Level, Obstacle, ObstacleKind, ServiceStatus};
 use pool::Timestamp;
 
 use super::place::{DataDir, SecretSource};
@@ -41,6 +42,8 @@ pub struct Facts {
     pub repeated_variables: usize,
     pub site_dir: PathBuf,
     pub site_is_built: bool,
+    /// Whether a password goes to the mail server without TLS.
+    pub mail_in_the_clear: bool,
     pub channels: Vec<ChannelFacts>,
 }
 
@@ -84,7 +87,8 @@ pub fn examine(facts: &Facts) -> Vec<Check> {
     }
     checks.extend(shared_projects(facts));
     checks.push(site(facts));
-    checks.extend(notifications(&facts.channels));
+    checks.extend(notifications(facts));
+    checks.extend(facts.mail_in_the_clear.then(mail_in_the_clear));
     checks
 }
 
@@ -220,11 +224,45 @@ fn clock(reach: Option<&Reach>, now: Timestamp) -> Check {
 
 fn service(status: &ServiceStatus) -> Check {
     let (name, message) = ("Service", status.message.clone());
-    match status.level {
-        _ if status.total_keys == 0 => failed(name, message, "Add a key under Keys, or set GOOGLE_AI_API_KEY_1."),
-        Level::Operational => ok(name, message),
-        Level::Degraded => warning(name, message, "The checks below name the keys."),
-        Level::PartialOutage | Level::MajorOutage => failed(name, message, "The checks below name the keys."),
+    let remedy = match status.level {
+        _ if status.total_keys == 0 => {
+            return failed(
+                name,
+                message,
+                "Add a key with `keypool keys add`, or set GOOGLE_AI_API_KEY_1.",
+            );
+        }
+        Level::Operational => return ok(name, message),
+        Level::Degraded | Level::PartialOutage | Level::MajorOutage => hint(status),
+    };
+    // What time alone mends is no failure of this server.
+    if status.level == Level::Degraded || comes_back_by_itself(status) {
+        warning(name, message, remedy)
+    } else {
+        failed(name, message, remedy)
+    }
+}
+
+/// Where to look, or that there is nothing to look for.
+fn hint(status: &ServiceStatus) -> String {
+    let any = |is: fn(KeyState) -> bool| status.available_keys.iter().any(|key| is(key.state));
+    // An outage in spite of good keys is not the doing of the bad ones.
+    let in_spite_of_keys = status.level != Level::Degraded && status.healthy_keys > 0;
+    match status.obstacles.first() {
+        Some(trouble) if in_spite_of_keys || !any(needs_a_person) => no_key_is_to_blame(trouble),
+        _ if any(needs_a_person) => "The checks below name the keys.".to_owned(),
+        _ if any(comes_back) => waiting(status),
+        _ => "Switch keys on with `keypool keys enable`, or add one with `keypool keys add`.".to_owned(),
+    }
+}
+
+fn no_key_is_to_blame(trouble: &Obstacle) -> String {
+    let next = outage::what_next(trouble.kind, trouble.retry_in_ms);
+    match trouble.kind {
+        ObstacleKind::ProviderDown | ObstacleKind::ModelDown => {
+            format!("No key is to blame, and calls are tried again by themselves. {next}")
+        }
+        ObstacleKind::ModelGone | ObstacleKind::RegionRefused => format!("No key is to blame. {next}"),
     }
 }
 
@@ -233,6 +271,7 @@ fn keys(status: &ServiceStatus) -> Vec<Check> {
     let message = format!("{} of {} keys can be used.", status.healthy_keys, status.total_keys);
     let summary = match (status.healthy_keys, status.total_keys) {
         (0, 0) => skipped(name, "There is no key."),
+        (0, _) if comes_back_by_itself(status) => warning(name, message, waiting(status)),
         (0, _) => failed(name, message, "Test the keys to learn what each of them needs."),
         _ => ok(name, message),
     };
@@ -247,12 +286,51 @@ fn keys(status: &ServiceStatus) -> Vec<Check> {
     checks
 }
 
+/// None can serve, but one will without a person.
+fn comes_back_by_itself(status: &ServiceStatus) -> bool {
+    status.healthy_keys == 0 && status.available_keys.iter().any(|key| comes_back(key.state))
+}
+
+fn waiting(status: &ServiceStatus) -> String {
+    let coming = status.available_keys.iter().filter(|key| comes_back(key.state));
+    match coming.filter_map(|key| key.ready_in_ms).min() {
+        Some(ms) => format!(
+            "Waiting is enough: keys come back by themselves, the first in {}.",
+            remaining(ms)
+        ),
+        None => "Wait a minute: keys come back by themselves, or their checks say what they need.".to_owned(),
+    }
+}
+
+fn comes_back(state: KeyState) -> bool {
+    matches!(
+        state,
+        KeyState::CoolingDown | KeyState::QuotaReached | KeyState::Checking
+    )
+}
+
+fn needs_a_person(state: KeyState) -> bool {
+    match state {
+        KeyState::Invalid | KeyState::Revoked | KeyState::NeedsSetup | KeyState::NoCredit => true,
+        KeyState::Available
+        | KeyState::InUse
+        | KeyState::CoolingDown
+        | KeyState::QuotaReached
+        | KeyState::Checking
+        | KeyState::Disabled => false,
+    }
+}
+
 /// A key that does not come back by time alone.
 fn key(key: &KeyStatus) -> Option<Check> {
     let (what, remedy) = match key.state {
         KeyState::Invalid => (
             "The provider does not accept it",
             "Check that it is complete, or make a new one in AI Studio.",
+        ),
+        KeyState::Revoked => (
+            "The provider has withdrawn it (leaked or suspended)",
+            "Make a new one in AI Studio and add it with `keypool keys add`.",
         ),
         KeyState::NeedsSetup => (
             "Its project needs set-up",
@@ -310,13 +388,26 @@ fn site(facts: &Facts) -> Check {
     }
 }
 
-fn notifications(channels: &[ChannelFacts]) -> Vec<Check> {
+fn notifications(facts: &Facts) -> Vec<Check> {
     let name = "Notifications";
-    if channels.is_empty() {
+    if facts.channels.is_empty() {
         let message = "Neither webhook nor e-mail is set up: notifications go to the log only.";
         return vec![skipped(name, message)];
     }
+    let is_open = matches!(facts.store, StoreFacts::Ready { .. } | StoreFacts::NotMade);
     let check = |channel: &ChannelFacts| match &channel.last {
+        _ if is_at_fault(channel, &facts.mistakes) => failed(
+            name,
+            format!("By {}: its settings are wrong.", channel.name),
+            "The checks of the settings above say which and why.",
+        ),
+        None if !is_open => skipped(
+            name,
+            format!(
+                "By {}: set up. What was sent stands in the store, which is not open.",
+                channel.name
+            ),
+        ),
         None => ok(name, format!("By {}: set up, nothing was sent yet.", channel.name)),
         Some((DeliveryState::Delivered, _)) => ok(name, format!("By {}: the last one was delivered.", channel.name)),
         Some((state, reason)) => {
@@ -334,7 +425,25 @@ fn notifications(channels: &[ChannelFacts]) -> Vec<Check> {
             )
         }
     };
-    channels.iter().map(check).collect()
+    facts.channels.iter().map(check).collect()
+}
+
+fn is_at_fault(channel: &ChannelFacts, mistakes: &[Mistake]) -> bool {
+    let settings: &[&str] = match channel.name {
+        "mail" => &["SMTP_", "ALERT_EMAIL_"],
+        _ => &["ALERT_WEBHOOK_"],
+    };
+    mistakes
+        .iter()
+        .any(|mistake| settings.iter().any(|setting| mistake.about.starts_with(setting)))
+}
+
+fn mail_in_the_clear() -> Check {
+    warning(
+        "Notifications",
+        "By mail: SMTP_URL has a password, which goes to the mail server without TLS.",
+        "Use smtps://, or add ?tls=required to the smtp:// address.",
+    )
 }
 
 /// With a capital letter and a full stop.

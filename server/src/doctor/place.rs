@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use app::types::{EnvironmentEntry, EnvironmentState};
 
-use crate::config::{Config, Effective, Layers, Mistake, Mistakes, SETTINGS, Source, effective, plain_value};
+use crate::config::{Config, Effective, Layers, Mistakes, SETTINGS, Source, effective, plain_value};
+use crate::notify::mail::password_is_in_the_clear;
 use crate::private_files::probe_writing;
 
 /// Where a server runs, or would.
@@ -17,6 +18,8 @@ pub struct Place {
     pub site_dir: PathBuf,
     /// Absent when it is at fault.
     pub base_url: Option<String>,
+    /// Whether a password goes to the mail server without TLS.
+    pub mail_in_the_clear: bool,
 }
 
 impl Place {
@@ -27,6 +30,10 @@ impl Place {
             data_dir: config.data_dir.clone(),
             site_dir: config.site_dir.clone(),
             base_url: Some(config.gemini_base_url.clone()),
+            mail_in_the_clear: config
+                .mail
+                .as_ref()
+                .is_some_and(|mail| password_is_in_the_clear(&mail.smtp_url)),
         }
     }
 
@@ -39,6 +46,9 @@ impl Place {
             data_dir: path("DATA_DIR"),
             site_dir: path("SITE_DIR"),
             base_url,
+            mail_in_the_clear: layers
+                .find("SMTP_URL")
+                .is_some_and(|(url, _)| password_is_in_the_clear(&url.into())),
             effective,
             mistakes,
         }
@@ -92,10 +102,6 @@ impl Place {
 
     pub fn site_is_built(&self) -> bool {
         self.site_dir.join("manifest.json").is_file()
-    }
-
-    pub fn settings_at_fault(&self) -> &[Mistake] {
-        &self.mistakes.0
     }
 }
 

@@ -1,6 +1,8 @@
 //! The keys, for admins.
 
-use app::types::{ImportReport, KeyImport, KeyPatch, KeyTest, NewKey, PoolKey, ServiceStatus, SiblingProposal};
+use app::types::{
+    AddedKey, ImportReport, KeyImport, KeyPatch, KeyTest, NewKey, PoolKey, ServiceStatus, SiblingProposal,
+};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -10,7 +12,7 @@ use serde::Deserialize;
 use super::answer::{Answer, Success};
 use super::extract::Path;
 use super::{AppState, body};
-use crate::keys;
+use crate::keys::{self, Added};
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -48,10 +50,14 @@ pub(super) async fn list_keys(State(state): State<AppState>) -> Success<Vec<Pool
 
 pub(super) async fn add_key(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Answer<Response> {
     let new: NewKey = body::json(&headers, body).await?;
-    let number = state.keys.add(new).await?;
+    let Added { number, doubt } = state.keys.add(new).await?;
     let added = keys::list(&state.keys.keyring, state.status.read())
         .into_iter()
-        .find(|key| key.status.key_number == number);
+        .find(|key| key.status.key_number == number)
+        .map(|key| AddedKey {
+            key,
+            message: doubt.map(str::to_owned),
+        });
     Ok((StatusCode::CREATED, Success(added)).into_response())
 }
 

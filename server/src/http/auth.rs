@@ -1,6 +1,6 @@
 //! Accounts for programs: `/api/auth/*`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use app::error::{AppError, ErrorCode};
 use app::types::{Credentials, Registration, SignedIn as Tokens, User};
@@ -14,6 +14,7 @@ use tower_sessions::Session;
 use tracing::warn;
 
 use super::answer::{Answer, Success};
+use super::connection::Connection;
 use super::guard::SignedIn;
 use super::{AppState, body};
 use crate::sessions;
@@ -32,7 +33,7 @@ pub(super) struct Logout {
 
 pub(super) async fn register(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Connection { peer, .. }): ConnectInfo<Connection>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
@@ -45,7 +46,7 @@ pub(super) async fn register(
 /// Tokens for programs and the cookie for browsers, in one answer.
 pub(super) async fn login(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Connection { peer, .. }): ConnectInfo<Connection>,
     session: Session,
     headers: HeaderMap,
     body: Body,

@@ -1,7 +1,6 @@
 //! The forms of the pages. Done: 303 to where the result is. Refused: the same page, with what was typed and what was wrong.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use app::context::Theme;
@@ -15,6 +14,7 @@ use tower_sessions::Session;
 
 use super::analyze::{Upload, caller, read_any};
 use super::answer::{Answer, Failed};
+use super::connection::Connection;
 use super::extract::Path;
 use super::guard::SignedIn;
 use super::layers::RequestId;
@@ -32,7 +32,7 @@ pub(super) struct SignInForm {
 
 pub(super) async fn sign_in(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Connection { peer, .. }): ConnectInfo<Connection>,
     session: Session,
     request: Request,
 ) -> Answer<Response> {
@@ -59,7 +59,7 @@ pub(super) struct RegisterForm {
 
 pub(super) async fn register(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Connection { peer, .. }): ConnectInfo<Connection>,
     session: Session,
     request: Request,
 ) -> Answer<Response> {

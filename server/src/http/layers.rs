@@ -41,7 +41,8 @@ pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
         u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     );
     if response.status().is_server_error() {
-        info!(request_id = %id, %method, %path, status, ms, "request failed");
+        let error = response.extensions().get::<ErrorCode>().map(|code| code.as_str());
+        info!(request_id = %id, %method, %path, status, error, ms, "request failed");
     } else {
         debug!(request_id = %id, %method, %path, status, ms, "request");
     }
@@ -124,6 +125,8 @@ pub(super) async fn render_errors(State(state): State<AppState>, request: Reques
             .headers_mut()
             .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    // For the log.
+    rendered.extensions_mut().insert(error.code);
     // What inner layers set, such as a cookie or the methods allowed.
     for (name, value) in response.headers() {
         if matches!(*name, header::SET_COOKIE | header::ALLOW) {

@@ -109,7 +109,7 @@ impl Keys {
                 };
             }
             project = failure.evidence.project;
-            doubt = Some("Kept untested: the provider could not be asked. Test it later.");
+            doubt = Some(remedy::ADDED_UNTESTED);
         }
         Checked::Good { key, project, doubt }
     }

@@ -5,6 +5,9 @@ use pool::Outcome;
 /// Said where the provider did not answer about the key.
 pub(super) const NOT_ASKED: &str = "The provider could not be asked: try again later.";
 
+/// Said of a key that was kept all the same.
+pub(super) const ADDED_UNTESTED: &str = "Added, not tested: the provider could not be asked. Test it later.";
+
 /// `None` when the key is not what failed.
 pub(super) fn of(outcome: &Outcome) -> Option<&'static str> {
     Some(match outcome {

@@ -14,8 +14,9 @@ use crate::clock::rfc3339;
 use crate::keyring::KeyFacts;
 
 const SETTING: &str = "sibling_proposals";
-/// The oldest make room: a pool of a thousand keys has better ways to be grouped.
-const PROPOSALS_MAX: usize = 200;
+/// The oldest make room: a pool of a thousand keys has better ways to be grouped. Dismissed ones do not count, each of
+/// them is an admin's word that has to be kept.
+const OPEN_PROPOSALS_MAX: usize = 200;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Proposal {
@@ -114,11 +115,9 @@ impl Keys {
                 let (one, other) = (one.number, other.number);
                 warn!(
                     one,
-                    other, "keys {one} and {other} may share a project: an admin can say so in the console"
+                    other, "keys {one} and {other} may share a project: an admin can say so on the page Doctor"
                 );
-                if proposals.len() >= PROPOSALS_MAX {
-                    proposals.remove(0);
-                }
+                make_room(&mut proposals);
                 proposals.push(Proposal {
                     keys,
                     model,
@@ -208,6 +207,17 @@ fn common_name(keys: &[&KeyFacts]) -> String {
         .map_or_else(|| format!("shared-by-key-{lowest}"), str::to_owned)
 }
 
+/// For one more that is open.
+fn make_room(proposals: &mut Vec<Proposal>) {
+    let open = || proposals.iter().enumerate().filter(|(_, proposal)| !proposal.dismissed);
+    if open().count() < OPEN_PROPOSALS_MAX {
+        return;
+    }
+    if let Some((oldest, _)) = open().min_by_key(|(_, proposal)| proposal.seen_at_ms) {
+        proposals.remove(oldest);
+    }
+}
+
 fn open_place(proposals: &[Proposal], id: &str) -> Result<usize, AppError> {
     let open = |proposal: &Proposal| !proposal.dismissed && proposal.id() == id;
     proposals.iter().position(open).ok_or_else(unknown_proposal)
@@ -215,4 +225,36 @@ fn open_place(proposals: &[Proposal], id: &str) -> Result<usize, AppError> {
 
 fn unknown_proposal() -> AppError {
     AppError::new(ErrorCode::NotFound, "There is no such proposal any more.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proposal(first: u64, seen_at_ms: u64, dismissed: bool) -> Proposal {
+        Proposal {
+            keys: [first, first + 1],
+            model: "gemini-2.5-flash".to_owned(),
+            seen_at_ms,
+            dismissed,
+        }
+    }
+
+    #[test]
+    fn the_oldest_open_proposal_makes_room_and_no_dismissed_one() {
+        let mut proposals = vec![proposal(1, 1, true), proposal(2, 9_000, false), proposal(3, 2, false)];
+        proposals.extend(
+            (4..)
+                .take(OPEN_PROPOSALS_MAX - 3)
+                .map(|key| proposal(key, 100 + key, false)),
+        );
+        let before = proposals.clone();
+        make_room(&mut proposals);
+        assert_eq!(proposals, before, "one more fits");
+        proposals.push(proposal(900, 900, false));
+        make_room(&mut proposals);
+        let left: Vec<u64> = proposals.iter().map(|proposal| proposal.keys[0]).collect();
+        assert_eq!(left.len(), OPEN_PROPOSALS_MAX, "one dismissed, and room for one more");
+        assert_eq!(left[..3], [1, 2, 4]);
+    }
 }

@@ -12,11 +12,13 @@ use crate::keyring::KeyFacts;
 impl Keys {
     /// The seed's `testAllKeys`: every key; the pool learns what they show.
     pub async fn test_all(&self) -> Vec<KeyTest> {
-        stream::iter(self.keyring.all())
+        let tests = stream::iter(self.keyring.all())
             .map(|facts| self.test(facts))
             .buffered(TESTS_AT_ONCE)
             .collect()
-            .await
+            .await;
+        self.pool.settled().await;
+        tests
     }
 
     /// # Errors

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{Channel, Notification, Notifier, SendError};
-use crate::store::{Delivery, DeliveryState, DueDelivery};
+use crate::store::{Delivery, DeliveryState, DueDelivery, StoreError};
 
 /// Pauses after the first, the second … try that failed; the last one repeats.
 const PAUSES: [Duration; 5] = [
@@ -50,16 +50,22 @@ impl Notifier {
         stop: &CancellationToken,
     ) {
         let mut waiting = VecDeque::new();
+        let mut is_dropping = false;
         loop {
             let behind = !self.store_waiting(&mut waiting, stored).await;
+            is_dropping &= behind;
             tokio::select! {
                 biased;
                 Some(notification) = inbox.recv() => waiting.push_back(notification),
-                () = self.0.clock.sleep_until(self.0.clock.now().plus(STORE_PAUSE)), if behind => {}
+                () = tokio::time::sleep(STORE_PAUSE), if behind => {}
                 () = stop.cancelled() => break,
             }
             if waiting.len() > UNSTORED_MAX {
                 waiting.pop_front();
+                self.count_off();
+                if !std::mem::replace(&mut is_dropping, true) {
+                    warn!("more than {UNSTORED_MAX} notifications wait to be stored: the oldest are left out");
+                }
             }
         }
         inbox.close();
@@ -78,59 +84,72 @@ impl Notifier {
                 return false;
             }
             waiting.pop_front();
+            self.count_off();
             stored.send_replace(());
         }
         true
     }
 
+    /// One notification less waits to be stored.
+    fn count_off(&self) {
+        self.0.unstored.send_modify(|count| *count = count.saturating_sub(1));
+    }
+
+    /// `stop` is looked at between deliveries only: an accepted notification whose note is lost would be sent again.
     async fn deliver(&self, channel: &dyn Channel, mut stored: watch::Receiver<()>, stop: &CancellationToken) {
         // How deliveries ended that the store has not taken yet: they are not sent again.
         let mut unsaved = BTreeMap::new();
-        loop {
+        while !stop.is_cancelled() {
             stored.mark_unchanged();
-            let round = async {
-                loop {
-                    match self.round(channel, &mut unsaved).await {
-                        Round::Delivered => {}
-                        Round::NothingDueUntil(at) => break at,
-                    }
-                }
-            };
-            let wake_at = tokio::select! {
-                at = round => at,
-                () = stop.cancelled() => return,
-            };
-            tokio::select! {
-                // The sender lives as long as this task.
-                Ok(()) = stored.changed() => {}
-                () = self.0.clock.sleep_until(wake_at) => {}
-                () = stop.cancelled() => return,
+            let clock = &self.0.clock;
+            match self.round(channel, &mut unsaved, stop).await {
+                Round::Delivered => {}
+                Round::NothingDueUntil(at) => pause(clock.sleep_towards(at), &mut stored, stop).await,
+                Round::StoreRefused => pause(tokio::time::sleep(STORE_PAUSE), &mut stored, stop).await,
             }
         }
     }
 
-    async fn round(&self, channel: &dyn Channel, unsaved: &mut BTreeMap<String, Delivery>) -> Round {
-        let now = self.0.clock.now();
-        let later = Round::NothingDueUntil(now.plus(STORE_PAUSE));
-        let due = match self.0.store.due_deliveries(channel.name(), now, GROUP_MAX).await {
-            Ok(due) => due,
+    async fn round(
+        &self,
+        channel: &dyn Channel,
+        unsaved: &mut BTreeMap<String, Delivery>,
+        stop: &CancellationToken,
+    ) -> Round {
+        let due = match self.due(channel).await {
+            Ok(Found::Due(due)) => due,
+            Ok(Found::NothingUntil(at)) => return Round::NothingDueUntil(at),
             Err(error) => {
                 debug!(%error, channel = channel.name(), "due notifications cannot be read");
-                return later;
+                return Round::StoreRefused;
             }
         };
-        if due.is_empty() {
-            return match self.0.store.next_delivery_at(channel.name()).await {
-                Ok(at) => Round::NothingDueUntil(at.unwrap_or(Timestamp::MAX)),
-                Err(_) => later,
-            };
-        }
         for delivery in due {
+            if stop.is_cancelled() {
+                break;
+            }
             if !self.handle(channel, delivery, unsaved).await {
-                return later;
+                return Round::StoreRefused;
             }
         }
         Round::Delivered
+    }
+
+    async fn due(&self, channel: &dyn Channel) -> Result<Found, StoreError> {
+        let now = self.0.clock.now();
+        let due = self.0.store.due_deliveries(channel.name(), now, GROUP_MAX).await?;
+        if !due.is_empty() {
+            return Ok(Found::Due(due));
+        }
+        let next_at = self.0.store.next_delivery_at(channel.name()).await?;
+        match next_at {
+            // No pause is that long: the clock was stepped back since, and what is pending has waited enough.
+            Some(at) if at.since(now) > PAUSES[PAUSES.len() - 1] => {
+                let due = self.0.store.due_deliveries(channel.name(), at, GROUP_MAX).await?;
+                Ok(Found::Due(due))
+            }
+            at => Ok(Found::NothingUntil(at.unwrap_or(Timestamp::MAX))),
+        }
     }
 
     /// False when the store refused.
@@ -165,10 +184,27 @@ impl Notifier {
     }
 }
 
+enum Found {
+    /// At least one.
+    Due(Vec<DueDelivery>),
+    NothingUntil(Timestamp),
+}
+
 enum Round {
     /// There may be more.
     Delivered,
     NothingDueUntil(Timestamp),
+    StoreRefused,
+}
+
+/// Until `over`, unless something new is stored or the process ends before.
+async fn pause(over: impl Future<Output = ()>, stored: &mut watch::Receiver<()>, stop: &CancellationToken) {
+    tokio::select! {
+        () = over => {}
+        // The sender lives as long as the tasks that wait for it.
+        Ok(()) = stored.changed() => {}
+        () = stop.cancelled() => {}
+    }
 }
 
 /// What a delivery is after one more try.

@@ -1,5 +1,6 @@
 //! Notifications as plain-text e-mails over SMTP.
 
+use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use lettre::message::{Mailbox, MessageBuilder};
 use lettre::transport::smtp::Error;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use pool::Timestamp;
+use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Channel, Notification, SendError, SetupError, Severity};
@@ -93,6 +95,23 @@ impl Channel for Mail {
     }
 }
 
+/// Whether an `SMTP_URL` makes a password cross the network where anybody between can read it. TLS that is merely offered
+/// does not count: whoever is between can take the offer away.
+pub fn password_is_in_the_clear(smtp_url: &SecretString) -> bool {
+    let Ok(url) = Url::parse(smtp_url.expose_secret()) else {
+        return false;
+    };
+    let is_here = url.host_str().is_some_and(|host| {
+        let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+        address.map_or(host == "localhost", |address| address.is_loopback())
+    });
+    let is_encrypted = url.scheme() != "smtp"
+        || url
+            .query_pairs()
+            .any(|(name, value)| name == "tls" && value == "required");
+    url.password().is_some() && !is_encrypted && !is_here
+}
+
 fn subject(notification: &Notification) -> String {
     let title = &notification.title;
     match notification.severity {
@@ -172,6 +191,22 @@ mod tests {
         check("http://CANARY@host", "a@example.org", "b@example.org", "SMTP_URL");
         check("smtp://host", "CANARY", "b@example.org", "ALERT_EMAIL_FROM");
         check("smtp://host", "a@example.org", "CANARY", "ALERT_EMAIL_TO");
+    }
+
+    #[test]
+    fn a_password_is_in_the_clear_without_tls_to_another_machine() {
+        let check =
+            |url: &str, expected: bool| assert_eq!(password_is_in_the_clear(&url.to_owned().into()), expected, "{url}");
+        check("smtp://user:word@mail.example.org", true);
+        check("smtp://user:word@mail.example.org:25", true);
+        check("smtp://user:word@mail.example.org?tls=opportunistic", true);
+        check("smtp://user:word@192.0.2.1", true);
+        check("smtp://user:word@mail.example.org?tls=required", false);
+        check("smtps://user:word@mail.example.org", false);
+        check("smtp://mail.example.org", false);
+        check("smtp://user:word@localhost:2525", false);
+        check("smtp://user:word@127.0.0.1", false);
+        check("smtp://user:word@[::1]:25", false);
     }
 
     #[test]

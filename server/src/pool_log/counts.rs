@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pool::{Limits, ProjectId, Record, Timestamp};
+use pool::{Limits, ProjectId, Record, StoredMinute, Timestamp};
 
 use crate::store::{EventKind, StoredKey, UsageCount};
 
@@ -42,18 +42,50 @@ pub(super) fn resume(records: &mut Vec<Record>, events: &[UsageCount], keys: &[S
     }
 }
 
-fn by_cell(events: &[UsageCount], keys: &[StoredKey]) -> BTreeMap<(ProjectId, String), u64> {
-    let mut cells = BTreeMap::new();
-    for event in events
-        .iter()
-        .filter(|event| event.kind == EventKind::Attempt && CHARGED.contains(&event.outcome.as_str()))
-    {
-        let Some(key) = keys.iter().find(|key| Some(key.id) == event.key_id) else {
+/// The same for the last minute. The cells exist: what was used in a minute was used today.
+pub(super) fn resume_minute(records: &mut [Record], events: &[UsageCount], keys: &[StoredKey]) {
+    for event in events.iter().filter(|event| is_charged(event)) {
+        let Some(project) = project_of(event, keys) else {
             continue;
         };
-        *cells
-            .entry((crate::keys::pool_entry(key).project, event.model.clone()))
-            .or_insert(0) += event.count;
+        let cell = records.iter_mut().find_map(|record| match record {
+            Record::Cell {
+                project: of,
+                model,
+                minute,
+                ..
+            } if *of == project && *model == event.model => Some(minute),
+            _ => None,
+        });
+        let Some(minute) = cell else { continue };
+        let requests = u32::try_from(event.count).unwrap_or(u32::MAX);
+        // What the pool itself stored is the better word, unless it is older.
+        if minute.is_none_or(|minute| minute.last_at < event.last_at) {
+            let known = minute.map_or(0, |minute| minute.requests);
+            *minute = Some(StoredMinute {
+                requests: requests.max(known),
+                tokens: event.total_tokens,
+                last_at: event.last_at,
+            });
+        }
+    }
+}
+
+fn is_charged(event: &UsageCount) -> bool {
+    event.kind == EventKind::Attempt && CHARGED.contains(&event.outcome.as_str())
+}
+
+fn project_of(event: &UsageCount, keys: &[StoredKey]) -> Option<ProjectId> {
+    let key = keys.iter().find(|key| Some(key.id) == event.key_id)?;
+    Some(crate::keys::pool_entry(key).project)
+}
+
+fn by_cell(events: &[UsageCount], keys: &[StoredKey]) -> BTreeMap<(ProjectId, String), u64> {
+    let mut cells = BTreeMap::new();
+    for event in events.iter().filter(|event| is_charged(event)) {
+        if let Some(project) = project_of(event, keys) {
+            *cells.entry((project, event.model.clone())).or_insert(0) += event.count;
+        }
     }
     cells
 }

@@ -8,12 +8,10 @@ use tracing::warn;
 
 use super::{OpenKeys, StartError, analysis_deps, engine, has_data, open_keys};
 use crate::analysis::Deps;
-use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::{Config, Layers, Mistakes};
 use crate::doctor::{Access, Doctor, Place, Service, StoreFacts};
 use crate::keys::Keys;
-use crate::performance::Performance;
 use crate::settings::RuntimeSettings;
 use crate::status::StatusReader;
 use crate::store::StoreError;
@@ -45,6 +43,8 @@ pub fn doctor_of_mistakes(layers: &Layers, mistakes: Mistakes) -> Doctor {
 /// A doctor without a server, and what it opened.
 pub struct OpenDoctor {
     pub doctor: Doctor,
+    /// Another Keypool has the store, most likely a server that can be asked.
+    pub store_in_use: bool,
     opened: Option<OpenKeys>,
     /// In place of a data folder that is not made yet; removed when it is dropped.
     scratch: Option<TempDir>,
@@ -53,37 +53,49 @@ pub struct OpenDoctor {
 /// Opens the store itself. Where nothing was stored yet, a folder that is thrown away stands in for it: looking must not
 /// make what the first start makes. A store that does not open is part of the report.
 pub async fn open_doctor(config: &Config) -> OpenDoctor {
-    let (opened, scratch) = match open(config).await {
-        Ok((opened, scratch)) => (Ok(opened), scratch),
-        Err(reason) => (Err(reason), None),
-    };
-    let (access, opened) = match opened {
-        Ok(opened) => {
+    let (access, store_in_use, opened, scratch) = match open(config).await {
+        Ok((opened, scratch)) => {
             let service = service(config, &opened, scratch.is_some()).await;
-            (Access::Open(Box::new(service)), Some(opened))
+            (Access::Open(Box::new(service)), false, Some(opened), scratch)
         }
-        Err(reason) => (Access::Closed(StoreFacts::Failed(reason)), None),
+        Err(NotOpened { reason, in_use }) => (Access::Closed(StoreFacts::Failed(reason)), in_use, None, None),
     };
     OpenDoctor {
         doctor: Doctor::new(Place::of(config), access, Clock::system()),
+        store_in_use,
         opened,
         scratch,
     }
 }
 
-/// The error says why, and holds no value of a setting or of the store.
-async fn open(config: &Config) -> Result<(OpenKeys, Option<TempDir>), String> {
-    let text = |error: StartError| error.to_string();
-    if has_data(config) {
-        return Ok((open_keys(config).await.map_err(text)?, None));
+struct NotOpened {
+    /// Holds no value of a setting or of the store.
+    reason: String,
+    in_use: bool,
+}
+
+impl From<StartError> for NotOpened {
+    fn from(error: StartError) -> Self {
+        Self {
+            reason: error.to_string(),
+            in_use: matches!(error, StartError::Store(StoreError::InUse(_))),
+        }
     }
-    let scratch = TempDir::with_prefix("keypool-doctor-")
-        .map_err(|error| format!("no folder for temporary files can be made: {}", error.kind()))?;
+}
+
+async fn open(config: &Config) -> Result<(OpenKeys, Option<TempDir>), NotOpened> {
+    if has_data(config) {
+        return Ok((open_keys(config).await?, None));
+    }
+    let scratch = TempDir::with_prefix("keypool-doctor-").map_err(|error| NotOpened {
+        reason: format!("no folder for temporary files can be made: {}", error.kind()),
+        in_use: false,
+    })?;
     let elsewhere = Config {
         data_dir: scratch.path().join("data"),
         ..config.clone()
     };
-    Ok((open_keys(&elsewhere).await.map_err(text)?, Some(scratch)))
+    Ok((open_keys(&elsewhere).await?, Some(scratch)))
 }
 
 async fn service(config: &Config, opened: &OpenKeys, is_scratch: bool) -> Service {

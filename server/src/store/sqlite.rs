@@ -268,9 +268,9 @@ impl Store for SqliteStore {
         self.readers.run(settings::all).await
     }
 
-    async fn save_setting(&self, name: String, value: Option<Value>) -> Result<()> {
+    async fn save_settings(&self, changes: Vec<(String, Option<Value>)>) -> Result<()> {
         self.writer
-            .run(move |connection| settings::save(connection, &name, value.as_ref()))
+            .run(move |connection| settings::save(connection, &changes))
             .await
     }
 

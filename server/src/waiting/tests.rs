@@ -251,6 +251,56 @@ async fn a_full_line_takes_nobody() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_tells_those_who_wait() {
+    let scene = Scene::usual();
+    let first = scene.lease();
+    let mut waiting = scene.ticket("ann");
+    assert_eq!(place(&mut waiting).await, 1);
+    scene.stop.cancel();
+    assert!(matches!(waiting.next().await, Turn::Refused(_)));
+    assert!(matches!(scene.room.enter(scene.wish("ben")), Entered::Refused(_)));
+    drop(first);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn the_estimate_counts_those_who_go_first() {
+    let scene = Scene::new(QueueBounds {
+        waiting_max: 10,
+        wait_max: Duration::from_secs(90),
+    });
+    let two = Limits {
+        requests_per_minute: Some(2),
+        ..Limits::default()
+    };
+    scene.pool.set_limits(&[(None, Tier::Free, two)]);
+    for _ in 0..2 {
+        scene.lease().report(&Outcome::Success { tokens: 1 });
+    }
+    let wish = |caller| Wish {
+        deadline: Instant::now() + Duration::from_secs(900),
+        ..scene.wish(caller)
+    };
+    let mut line = Vec::new();
+    for _ in 0..2 {
+        match scene.room.enter(wish("ann")) {
+            Entered::Waiting(ticket) => line.push(ticket),
+            other => panic!("{other:?}"),
+        }
+    }
+    let Entered::Refused(refusal) = scene.room.enter(wish("ben")) else {
+        panic!("two a minute, and two wait: the third comes after two minutes");
+    };
+    assert_eq!(refusal.exhausted.retry_at, Some(START.plus(Duration::from_secs(120))));
+    let Turn::Place(place) = line[1].next().await else {
+        panic!("told its place first");
+    };
+    assert_eq!((place.position, place.estimate), (2, Duration::from_secs(60)));
+    drop(line);
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn nobody_waits_longer_than_the_setting_says() {
     let scene = Scene::new(QueueBounds {
         waiting_max: 2,

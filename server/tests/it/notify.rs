@@ -225,6 +225,27 @@ async fn what_is_pending_at_the_end_is_delivered_by_the_next_process_and_nothing
 }
 
 #[tokio::test]
+async fn what_is_accepted_while_the_process_ends_is_not_sent_again_by_the_next() {
+    let receiver = Receiver::start(&[], "key.needs_person").await;
+    let app = spawn(with_webhook(&receiver)).await;
+    let (user, admin) = (app.user().await, app.admin().await);
+    receiver.hold(true);
+    revoke(&app, &user, &admin, 3).await;
+    let _ = receiver.next().await;
+    let accept = async {
+        assert!(receiver.stays_quiet().await);
+        receiver.hold(false);
+    };
+    let (app, ()) = tokio::join!(app.restart(with_webhook(&receiver)), accept);
+    app.clock.advance(Duration::from_secs(3600));
+    assert!(receiver.stays_quiet().await, "it was accepted");
+    let admin = app.admin().await;
+    let delivery = until_delivery(&app, &admin, |delivery| delivery["state"] == "delivered").await;
+    assert_eq!(delivery["attempts"], 1);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn mail_arrives_as_plain_text_and_without_secrets() {
     let mail = MailServer::start().await;
     let setup = Setup {

@@ -57,6 +57,7 @@ contract![
     history::an_analysis_belongs_to_its_user,
     whole::usage_is_stored_once_however_often_it_is_sent,
     whole::usage_is_counted_from_an_instant_on,
+    whole::usage_of_whole_hours_is_counted_with_the_piece_before_them,
     whole::a_thousand_writers_at_once_all_succeed,
     notifications::a_setting_is_kept_replaced_and_removed,
     notifications::a_notification_is_stored_once_with_a_delivery_a_channel,

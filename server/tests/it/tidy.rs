@@ -86,7 +86,7 @@ fn only_startup_names_an_adapter() {
     check(
         "server/src",
         &["gemini::", "sqlite::"],
-        &["server/src/startup.rs", "server/src/provider", "server/src/store"],
+        &["server/src/startup", "server/src/provider", "server/src/store"],
     );
 }
 
@@ -125,7 +125,7 @@ fn adapters_know_their_own_port_only() {
 #[test]
 fn use_cases_know_nothing_of_http() {
     let words = ["crate::http", "axum", "StatusCode", "HeaderMap"];
-    check("server/src", &words, &["server/src/http", "server/src/startup.rs"]);
+    check("server/src", &words, &["server/src/http", "server/src/startup"]);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn the_live_pool_is_touched_behind_its_lock_only() {
         "server/src",
         &["KeyPool"],
         // Startup makes it and hands it over.
-        &["server/src/shared_pool.rs", "server/src/startup.rs"],
+        &["server/src/shared_pool.rs", "server/src/startup"],
     );
     for (path, code) in sources("server/src/shared_pool.rs") {
         for word in ["pub fn lock", "pub(crate) fn lock", "pub pool", "pub(crate) pool"] {
@@ -168,7 +168,7 @@ fn secrets_are_exposed_only_where_they_are_kept_and_where_they_are_sent() {
         "server/src/provider",
         "server/src/accounts",
         "server/src/notify/",
-        "server/src/startup.rs",
+        "server/src/startup",
     ];
     check("server/src", &["expose_secret"], &allowed);
 }

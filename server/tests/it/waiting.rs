@@ -219,6 +219,13 @@ async fn another_model_answers_where_it_is_configured() {
             warning.contains("Answered by gemini-2.5-flash-lite because gemini-2.5-flash could not."),
             "{warning}"
         );
+        let status = app.status(&user).await;
+        assert_eq!(status["level"], "degraded", "{status}");
+        let said = status["message"].as_str().unwrap();
+        assert!(
+            said.starts_with("gemini-2.5-flash cannot answer right now; another model answers."),
+            "{said}"
+        );
         app.sim.clear_scripts();
         app.post("/api/admin/keys/reset-quota", &app.admin().await, &json!({}))
             .await;

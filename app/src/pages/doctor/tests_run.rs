@@ -62,7 +62,7 @@ fn KeyTests(tests: Vec<KeyTest>) -> impl IntoView {
                             <th scope="col">{words::KEY}</th>
                             <th scope="col">{words::STATE}</th>
                             <th scope="col" class="table-number">{words::TOOK}</th>
-                            <th scope="col">{words::TODO}</th>
+                            <th scope="col">{words::WHAT_TO_DO}</th>
                         </tr>
                     </thead>
                     <tbody>{rows}</tbody>

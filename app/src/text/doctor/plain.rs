@@ -69,7 +69,7 @@ fn key(key: &KeyStatus) -> String {
     let name = format!("Key {}", key.key_number);
     let back = key
         .ready_in_ms
-        .map_or_else(String::new, |ms| format!(", back in {} s", ms.div_ceil(1000)));
+        .map_or_else(String::new, |ms| format!(", back in {}", crate::text::remaining(ms)));
     format!("  {name:<28} {}{back}\n", key.state.label())
 }
 

@@ -369,3 +369,29 @@ fn a_pool_that_was_never_spent_has_a_quiet_midnight() {
     rules.judge(&Scene::well().seen(0));
     assert_eq!(rules.day_ended(&Scene::well().seen(72_300)), None);
 }
+
+/// What is told five minutes after midnight, after a story of the day before.
+fn told_after_midnight(story: &[(u64, &Scene)]) -> Option<String> {
+    /// 00:00 in Los Angeles, in seconds after the start.
+    const MIDNIGHT: u64 = 20 * 3600;
+    let mut rules = Rules::new(Announced::default());
+    told(&mut rules, story);
+    let said = rules.day_ended(&Scene::well().seen(MIDNIGHT + 300));
+    assert_eq!(rules.day_ended(&Scene::well().seen(MIDNIGHT + 301)), None, "once");
+    said.map(|said| said.title)
+}
+
+#[test]
+fn a_key_that_an_admin_reset_during_the_day_did_not_come_back_at_midnight() {
+    let (spent, well) = (Scene::out(1, KeyState::QuotaReached), Scene::well());
+    assert_eq!(told_after_midnight(&[(0, &spent), (3600, &well), (7200, &well)]), None);
+}
+
+#[test]
+fn a_key_that_was_spent_at_midnight_is_told_even_when_it_was_seen_back_before() {
+    let (spent, well) = (Scene::out(1, KeyState::QuotaReached), Scene::well());
+    let title = "Service restored: 1 key came back with the new day".to_owned();
+    // Not yet said by itself: a change holds for ten seconds first.
+    let back_at = 20 * 3600 + 295;
+    assert_eq!(told_after_midnight(&[(0, &spent), (back_at, &well)]), Some(title));
+}

@@ -1,12 +1,20 @@
 //! Tables for people, at most 100 columns wide.
 
-use app::types::{ImportReport, ImportResult, KeyOrigin, KeyTest, PoolKey};
+use app::types::{AddedKey, ImportReport, ImportResult, KeyOrigin, KeyTest, PoolKey};
 
 const COLUMNS_MAX: usize = 100;
 
 /// Such as `key 4 (Team, ••••cafe)`.
 pub(super) fn name(key: &PoolKey) -> String {
     format!("key {} ({}, {})", key.status.key_number, key.label, key.mask)
+}
+
+pub(super) fn added(added: &AddedKey) -> String {
+    let name = name(&added.key);
+    match &added.message {
+        None => format!("added {name}"),
+        Some(message) => lines(std::iter::once(name).chain(note(Some(message)))),
+    }
 }
 
 pub(super) fn keys(keys: &[PoolKey]) -> String {

@@ -1,7 +1,7 @@
-//! The two ways to the pool: through the server that runs on this data, or else through the store itself.
+//! The two ways to the pool: through the store itself, or through the server that runs on it.
 
 use anyhow::{Context, anyhow};
-use app::types::{ImportReport, KeyImport, KeyTest, KeyTier, PoolKey};
+use app::types::{AddedKey, ImportReport, KeyImport, KeyTest, KeyTier, PoolKey};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use server::config::Config;
@@ -10,6 +10,9 @@ use server::startup::{self, OpenKeys, StartError};
 use server::store::StoreError;
 
 use crate::cli::remote::Remote;
+
+/// For a server whose store is in use and that was not found.
+const HINT: &str = "if that is a server, say where it listens with --host and --port";
 
 pub(super) enum Way {
     Server(Box<Remote>),
@@ -25,17 +28,17 @@ pub(super) struct NewKey {
 }
 
 impl Way {
+    /// The store first: only when its lock shows that a server runs may a key or a token go to who listens on the port.
+    /// Without a server that could be anybody on this machine.
     pub(super) async fn open(config: &Config) -> Result<Self, anyhow::Error> {
-        if let Some(remote) = Remote::find(config).await {
-            return Ok(Self::Server(Box::new(remote)));
-        }
-        match startup::open_keys(config).await {
-            Ok(opened) => Ok(Self::Store(Box::new(opened))),
-            Err(error @ StartError::Store(StoreError::InUse(_))) => {
-                let hint = "if that is a server, say where it listens with --host and --port";
-                Err(anyhow!("{error}; {hint}"))
-            }
-            Err(error) => Err(error.into()),
+        let in_use = match startup::open_keys(config).await {
+            Ok(opened) => return Ok(Self::Store(Box::new(opened))),
+            Err(error @ StartError::Store(StoreError::InUse(_))) => error,
+            Err(error) => return Err(error.into()),
+        };
+        match Remote::find(config).await {
+            Some(remote) => Ok(Self::Server(Box::new(remote))),
+            None => Err(anyhow!("{in_use}; {HINT}")),
         }
     }
 
@@ -53,7 +56,7 @@ impl Way {
         }
     }
 
-    pub(super) async fn add(&self, new: NewKey) -> Result<PoolKey, anyhow::Error> {
+    pub(super) async fn add(&self, new: NewKey) -> Result<AddedKey, anyhow::Error> {
         let NewKey {
             secret,
             label,
@@ -73,8 +76,11 @@ impl Way {
                     test: Some(test),
                     ..app::types::NewKey::default()
                 };
-                let number = opened.keys.add(new).await?;
-                self.numbered(number).await
+                let added = opened.keys.add(new).await?;
+                Ok(AddedKey {
+                    key: self.numbered(added.number).await?,
+                    message: added.doubt.map(str::to_owned),
+                })
             }
         }
     }

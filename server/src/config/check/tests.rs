@@ -183,6 +183,9 @@ fn amounts_and_addresses_that_cannot_be_are_refused() {
         ("SMTP_URL", "https://canary"),
         ("ALERT_EMAIL_TO", "ops@example.org, canary"),
         ("ALERT_EMAIL_FROM", "canary"),
+        ("ALERT_EMAIL_FROM", "two canary words@localhost"),
+        ("SMTP_URL", "smtp://"),
+        ("SMTP_URL", "smtp://mail.example.org?tls=canary"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:canary@collector:4317"),
     ] {
         let text = mistakes(&[(name, value)]);

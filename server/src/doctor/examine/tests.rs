@@ -28,6 +28,7 @@ fn fine() -> Facts {
         repeated_variables: 0,
         site_dir: "site".into(),
         site_is_built: true,
+        mail_in_the_clear: false,
         channels: vec![ChannelFacts {
             name: "webhook",
             last: Some((DeliveryState::Delivered, None)),
@@ -253,6 +254,13 @@ fn keys_that_need_a_person_have_a_line_with_what_to_do() {
         Warning,
         "5 more keys",
     );
+    check(with(Level::MajorOutage, &[]), "Service", Failed, "`keypool keys add`");
+    check(
+        with(Level::Degraded, &[KeyState::Revoked, KeyState::Available]),
+        "Key 1",
+        Warning,
+        "withdrawn it (leaked or suspended). Make a new one",
+    );
     check(|facts| facts.status = None, "Keys", Skipped, "could not be opened");
     let spent = &[KeyState::QuotaReached, KeyState::Available];
     check(
@@ -262,6 +270,66 @@ fn keys_that_need_a_person_have_a_line_with_what_to_do() {
         "1 key has used up the day's quota. The next comes back at 2026-01-16T08",
     );
     check(|_| {}, "Quota", Ok, "No key is out");
+}
+
+#[test]
+fn keys_that_rest_are_a_warning_and_say_when_they_are_back() {
+    use CheckLevel::{Failed, Warning};
+    let resting = |level, keys: &'static [KeyState], ready_in_ms| {
+        move |facts: &mut Facts| {
+            let mut seen = status(level, keys);
+            let with_rest = seen.available_keys.iter_mut().zip(ready_in_ms);
+            with_rest.for_each(|(key, ms): (&mut KeyStatus, Option<u64>)| key.ready_in_ms = ms);
+            facts.status = Some(seen);
+        }
+    };
+    let minute = &[KeyState::CoolingDown, KeyState::CoolingDown];
+    for name in ["Keys", "Service"] {
+        let change = resting(Level::MajorOutage, minute, [Some(42_000), Some(55_000)]);
+        check(
+            change,
+            name,
+            Warning,
+            "Waiting is enough: keys come back by themselves, the first in 42 s.",
+        );
+    }
+    let day = &[KeyState::QuotaReached, KeyState::Invalid];
+    let change = resting(Level::MajorOutage, day, [Some(33_184_000), None]);
+    check(change, "Keys", Warning, "the first in 9 h 13 min.");
+    let change = resting(Level::MajorOutage, &[KeyState::Checking], [None, None]);
+    check(change, "Keys", Warning, "Wait a minute");
+    let never = &[KeyState::Invalid, KeyState::Disabled];
+    let change = resting(Level::MajorOutage, never, [None, None]);
+    check(change, "Keys", Failed, "0 of 2");
+}
+
+#[test]
+fn an_outage_of_the_provider_blames_no_key() {
+    use CheckLevel::{Failed, Warning};
+    let trouble = |level, keys: &'static [KeyState], kind| {
+        move |facts: &mut Facts| {
+            let mut seen = status(level, keys);
+            seen.obstacles.push(Obstacle {
+                kind,
+                model: None,
+                retry_in_ms: Some(12_000),
+            });
+            facts.status = Some(seen);
+        }
+    };
+    let (down, model) = (ObstacleKind::ProviderDown, ObstacleKind::ModelDown);
+    let good = &[KeyState::Available];
+    let said = "No key is to blame, and calls are tried again by themselves. One call tries again in 12 s.";
+    check(trouble(Level::MajorOutage, good, down), "Service", Failed, said);
+    check(trouble(Level::Degraded, good, model), "Service", Warning, said);
+    let mixed = &[KeyState::Available, KeyState::Invalid];
+    check(trouble(Level::MajorOutage, mixed, down), "Service", Failed, said);
+    check(
+        trouble(Level::Degraded, mixed, model),
+        "Service",
+        Warning,
+        "The checks below name the keys.",
+    );
 }
 
 #[test]
@@ -286,11 +354,52 @@ fn shared_projects_site_and_notifications_say_what_to_do() {
         "The address was refused.",
     );
     check(
+        |facts| facts.mail_in_the_clear = true,
+        "Notifications",
+        Warning,
+        "?tls=required",
+    );
+    check(
         last(DeliveryState::Pending, None),
         "Notifications",
         Warning,
         "still being tried",
     );
+}
+
+#[test]
+fn a_channel_is_fine_only_when_it_was_looked_at() {
+    use CheckLevel::{Failed, Ok, Skipped};
+    let unsent = |facts: &mut Facts, store| {
+        facts.channels = ["webhook", "mail"]
+            .map(|name| ChannelFacts { name, last: None })
+            .to_vec();
+        facts.store = store;
+    };
+    let mistake = |facts: &mut Facts| {
+        facts.mistakes = vec![Mistake {
+            about: "ALERT_EMAIL_FROM".to_owned(),
+            what: "must be an e-mail address".to_owned(),
+        }];
+    };
+    check(
+        |facts| unsent(facts, StoreFacts::NotMade),
+        "Notifications",
+        Ok,
+        "nothing was sent yet",
+    );
+    check(
+        |facts| unsent(facts, StoreFacts::NotLookedAt),
+        "Notifications",
+        Skipped,
+        "By webhook: set up",
+    );
+    let broken = |facts: &mut Facts| {
+        unsent(facts, StoreFacts::NotLookedAt);
+        mistake(facts);
+    };
+    check(broken, "Notifications", Failed, "By mail: its settings are wrong.");
+    check(broken, "Notifications", Skipped, "By webhook: set up");
 }
 
 #[test]

@@ -26,6 +26,7 @@ const MIGRATION_LIST: &[M<'static>] = &[
     M::up(include_str!("migrations/0001_initial.sql")),
     M::up(include_str!("migrations/0002_settings_and_notifications.sql")),
     M::up(include_str!("migrations/0003_keys.sql")),
+    M::up(include_str!("migrations/0004_usage_hours.sql")),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_LIST);
 

@@ -4,7 +4,13 @@ use serde_json::Value;
 use super::error::unreadable;
 use crate::store::Result;
 
-pub(super) fn save(connection: &Connection, name: &str, value: Option<&Value>) -> Result<()> {
+pub(super) fn save(connection: &Connection, changes: &[(String, Option<Value>)]) -> Result<()> {
+    changes
+        .iter()
+        .try_for_each(|(name, value)| save_one(connection, name, value.as_ref()))
+}
+
+fn save_one(connection: &Connection, name: &str, value: Option<&Value>) -> Result<()> {
     let Some(value) = value else {
         connection.execute("DELETE FROM settings WHERE name = ?1", [name])?;
         return Ok(());

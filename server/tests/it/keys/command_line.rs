@@ -205,6 +205,31 @@ async fn the_command_line_opens_the_store_itself_when_no_server_runs() {
     running.kill();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_listens_on_the_port_while_no_server_runs_is_told_nothing() {
+    let sim = Simulator::start(simulator::Options::default()).await.unwrap();
+    let data = TempDir::new().unwrap();
+    // A server ran before, so that there is a secret to sign tokens with.
+    start(data.path(), &sim).kill();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    let shell = Shell {
+        data: data.path(),
+        sim: &sim,
+        port: other.local_addr().unwrap().port().to_string(),
+    };
+    shell.check(&["add", "--label", "Typed"], &key(11), 0);
+    let doctor = keypool(data.path())
+        .env("GOOGLE_AI_BASE_URL", sim.base_url())
+        .env("PORT", &shell.port)
+        .args(["doctor", "--offline", "--json"])
+        .output()
+        .unwrap();
+    assert!(text(&doctor).contains("\"Store\""), "{}", text(&doctor));
+    let came = other.accept().map(|_| ()).map_err(|error| error.kind());
+    assert_eq!(came, Err(std::io::ErrorKind::WouldBlock), "nobody came");
+}
+
 #[test]
 fn a_command_that_is_not_right_says_so_with_its_exit_code() {
     let data = TempDir::new().unwrap();

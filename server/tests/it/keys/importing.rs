@@ -114,4 +114,17 @@ async fn a_key_is_kept_untested_when_the_provider_cannot_be_asked() {
     let line = &report.body["data"]["lines"][0];
     assert_eq!(line["result"], "added", "{line}");
     assert!(line["message"].as_str().unwrap().contains("Test it later"), "{line}");
+    app.sim.always(&key(2), "(probes)", Behaviour::fixture("internal"));
+    for (number, is_untested) in [(2, true), (3, false)] {
+        let added = app
+            .post("/api/admin/keys", &admin, &json!({ "key": key(number) }))
+            .await;
+        assert_eq!(added.status, 201, "{}", added.body);
+        let message = added.body["data"]["message"].as_str().unwrap_or_default();
+        assert_eq!(
+            message.starts_with("Added, not tested: the provider could not be asked."),
+            is_untested,
+            "{message:?}"
+        );
+    }
 }

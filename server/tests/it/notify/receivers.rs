@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// Long enough for anything on loopback.
@@ -46,6 +46,8 @@ struct Inner {
     only: &'static str,
     count: Mutex<usize>,
     sender: mpsc::UnboundedSender<Post>,
+    /// Posts that came wait for their answer while it is true.
+    is_held: watch::Sender<bool>,
 }
 
 impl Receiver {
@@ -58,6 +60,7 @@ impl Receiver {
             only,
             count: Mutex::default(),
             sender,
+            is_held: watch::Sender::new(false),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -74,6 +77,11 @@ impl Receiver {
 
     pub(super) fn redirect_to(&self, base: &str) {
         *self.inner.location.lock().unwrap() = Some(base.to_owned());
+    }
+
+    /// Whether answers are kept back from now on.
+    pub(super) fn hold(&self, is_held: bool) {
+        self.inner.is_held.send_replace(is_held);
     }
 
     pub(super) async fn next(&self) -> Post {
@@ -106,6 +114,8 @@ async fn take(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) 
     }
     *inner.count.lock().unwrap() += 1;
     inner.sender.send(Post { headers, text }).unwrap();
+    let mut held = inner.is_held.subscribe();
+    held.wait_for(|is_held| !is_held).await.unwrap();
     let mut statuses = inner.statuses.lock().unwrap();
     let status = if statuses.is_empty() { 204 } else { statuses.remove(0) };
     let location = inner.location.lock().unwrap().clone();

@@ -48,6 +48,12 @@ pub(super) async fn a_setting_is_kept_replaced_and_removed(store: &dyn Store) {
     save("limits", None).await.unwrap();
     save("none", None).await.unwrap();
     assert_eq!(store.settings().await.unwrap(), expected[1..]);
+    let together = vec![
+        ("strategy".to_owned(), None),
+        ("limits".to_owned(), Some(json!([{ "rpm": 10 }]))),
+    ];
+    store.save_settings(together).await.unwrap();
+    assert_eq!(store.settings().await.unwrap(), expected[..1]);
 }
 
 pub(super) async fn a_notification_is_stored_once_with_a_delivery_a_channel(store: &dyn Store) {

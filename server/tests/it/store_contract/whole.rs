@@ -125,6 +125,39 @@ pub(super) async fn usage_is_counted_from_an_instant_on(store: &dyn Store) {
     assert_eq!(rows, expected);
 }
 
+pub(super) async fn usage_of_whole_hours_is_counted_with_the_piece_before_them(store: &dyn Store) {
+    const MINUTE: u64 = 60_000;
+    let hour = Timestamp::from_millis(NOW.as_millis() / (60 * MINUTE) * (60 * MINUTE));
+    let minutes = |minutes: u64| Timestamp::from_millis(hour.as_millis() + minutes * MINUTE);
+    let events = || {
+        let at = [0, 30, 59, 60, 119, 120, 200].into_iter().enumerate();
+        at.map(|(number, at)| event(&number.to_string(), minutes(at), 1, "success"))
+            .collect::<Vec<_>>()
+    };
+    store.append_usage(events()).await.unwrap();
+    // Sent again they count no more.
+    store.append_usage(events()).await.unwrap();
+    for (since, expected) in [
+        (0, 7),
+        (1, 6),
+        (30, 6),
+        (31, 5),
+        (60, 4),
+        (61, 3),
+        (120, 2),
+        (121, 1),
+        (201, 0),
+    ] {
+        let counts = store.usage_counts(minutes(since)).await.unwrap();
+        let count = counts.first().map_or(0, |row| row.count);
+        assert_eq!(
+            (count, counts.len() as u64),
+            (expected, expected.min(1)),
+            "since minute {since}"
+        );
+    }
+}
+
 pub(super) async fn a_thousand_writers_at_once_all_succeed(store: &dyn Store) {
     let writes = (0..1000).map(|number| store.append_usage(vec![event(&number.to_string(), NOW, 1, "success")]));
     futures::future::try_join_all(writes).await.unwrap();
