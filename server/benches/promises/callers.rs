@@ -68,13 +68,14 @@ pub(crate) async fn leaving(amount: Amount) -> Result<Vec<Row>> {
     let (all_left, closed) = tokio::join!(leaving, closed_calls(&app, streams));
     all_left?;
     let closed = closed?;
-    let left = lock(&left);
     let mut delays = Durations::default();
-    for (prompt, at) in closed {
-        let left_at = left.get(&prompt).context("a call was closed before its caller left")?;
-        delays.push(at.saturating_duration_since(*left_at));
+    {
+        let left = lock(&left);
+        for (prompt, at) in closed {
+            let left_at = left.get(&prompt).context("a call was closed before its caller left")?;
+            delays.push(at.saturating_duration_since(*left_at));
+        }
     }
-    drop(left);
     let leaked = leases_left_over(&app).await;
     Ok(vec![
         Row::promised(
