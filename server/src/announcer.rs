@@ -1,7 +1,7 @@
 //! Use case: tells people when the service or a key changes for the worse or the better, once each time.
 //!
 //! What was told last is remembered in the store, and what is seen is compared with it: a restart repeats nothing, and
-//! what changed while no process ran is told by the next one. The rules are in [`rules`], the sentences in [`words`].
+//! what changed while no process ran is told by the next one. The rules are in `rules`, the sentences in `words`.
 //!
 //! | kind | severity | when |
 //! | --- | --- | --- |

@@ -96,7 +96,8 @@ impl Story {
     /// What a person configured for the model's free keys.
     fn limit(&mut self, limits: Limits) {
         let name = self.pool.model_name(self.model).to_owned();
-        self.pool
+        let _ = self
+            .pool
             .configure_limits(&[(Some(name), Tier::Free, limits)], self.now);
     }
 
