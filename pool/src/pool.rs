@@ -66,6 +66,9 @@ const DAY_LONGEST: Duration = Duration::from_hours(26);
 /// Clocks are set right by less than this all the time.
 const STEP_NOTICED: Duration = Duration::from_secs(5);
 
+/// Small steps add up unnoticed; between two processes they need not be told from larger ones.
+const STEP_NOTICED_AT_START: Duration = Duration::from_secs(60);
+
 /// The keys of one provider and what is known of each.
 #[derive(Debug)]
 pub struct KeyPool {
@@ -244,7 +247,7 @@ impl KeyPool {
         let stepped_back = self.seen.since(now) > STEP_NOTICED;
         self.seen = now;
         if stepped_back {
-            self.step_back(now);
+            self.step_back(now, STEP_NOTICED);
         }
         self.wake_accounts(now);
     }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{KeyPool, probes::Target};
+use super::{KeyPool, STEP_NOTICED_AT_START, probes::Target};
 use crate::{
     cell::{KeyRest, Knowledge},
     key::{AccountId, KeyId, ProjectId},
@@ -22,7 +22,7 @@ impl KeyPool {
             self.restore_one(record, now);
         }
         // The clock may have been set right while the process was away.
-        self.step_back(now);
+        self.step_back(now, STEP_NOTICED_AT_START);
     }
 
     fn restore_one(&mut self, record: Record, now: Timestamp) {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{KeyPool, STEP_NOTICED, probes::Target};
+use super::{KeyPool, probes::Target};
 use crate::{
     cell::Longest,
     record::Fault,
@@ -13,10 +13,10 @@ use crate::{
 impl KeyPool {
     /// Nothing rests longer than it would if it began now. What ends sooner is left alone, so a spent day is not woken
     /// before its end.
-    pub(super) fn step_back(&mut self, now: Timestamp) {
+    /// `tolerance`: steps up to this size are no reason to cut anything.
+    pub(super) fn step_back(&mut self, now: Timestamp, tolerance: Duration) {
         let policy = self.policy.clone();
-        // A step that nobody noticed must not show here either.
-        let from = now.plus(STEP_NOTICED);
+        let from = now.plus(tolerance);
         let longest = Longest {
             cooling: from.plus(policy.minute_max.max(policy.minute_default)),
             spent: (self.next_reset)(from).plus(policy.day_jitter_max),
