@@ -66,14 +66,14 @@ test.describe('with another model to fall back on', () => {
   });
 });
 
-test('an invalid key is not called a spent one', async ({ keypool, page }) => {
+test('a withdrawn key is not called a spent one', async ({ keypool, page }) => {
   await keypool.simulator.always(providerKey(1), ANY, { reply: { fixture: 'key-leaked' } });
   const composer = await Composer.open(page);
   await composer.ask(PROMPT);
 
   await expect(composer.line).toHaveText(/^Done in .+, key [23]$/);
   await expect(page.getByTestId('banner')).toContainText(
-    'Degraded: 1 of 3 keys is invalid and must be replaced. Requests still work.',
+    'Degraded: 1 of 3 keys was withdrawn by the provider. Requests still work.',
   );
 });
 
