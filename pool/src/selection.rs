@@ -202,9 +202,7 @@ impl Search<'_> {
 
     /// When there is room for the call's tokens in a cell that is ready.
     fn fits_at(&self, spot: Spot) -> Timestamp {
-        let tier = self.roster.tier(spot.project);
-        self.table
-            .fits_at(spot.cell, self.want.tokens, tier, self.now, self.day_end)
+        self.table.fits_at(spot.cell, self.want.tokens, self.now, self.day_end)
     }
 
     /// When the first ready project that the request may use has room for its tokens; `None` if a call under way must end

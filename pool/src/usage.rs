@@ -11,6 +11,7 @@ use learned::Learned;
 use window::Window;
 
 use crate::{
+    key::Tier,
     outcome::Outcome,
     policy::Policy,
     quota::{Limits, Used},
@@ -63,6 +64,8 @@ pub(crate) struct Usage {
     pub(crate) success_permille: u16,
     /// There are limits: a call may lack room.
     pub(crate) limited: bool,
+    /// Of its project. It lies here because choosing has no time to look it up.
+    pub(crate) tier: Tier,
 
     window: Window,
     tokens_today: u64,
@@ -91,6 +94,7 @@ impl Usage {
             tested_until: 0,
             success_permille: WHOLE_PERMILLE,
             limited: false,
+            tier: Tier::Free,
             window: Window::new(),
             tokens_today: 0,
             last_success: Timestamp::EPOCH,

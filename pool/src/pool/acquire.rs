@@ -118,7 +118,11 @@ impl KeyPool {
         let lost_at = now.plus(self.policy.trial_lost_after);
         let table = self.tables.get_mut(want.model)?;
         let cell = match spot.cell {
-            NOWHERE => table.cell_or_new(spot.project, born),
+            NOWHERE => {
+                let cell = table.cell_or_new(spot.project, born);
+                table.usage_mut(cell)?.tier = self.roster.tier(spot.project);
+                cell
+            }
             cell => cell,
         };
         let key = self.roster.keys.get_mut(key_slot)?;

@@ -60,6 +60,7 @@ impl Table {
             .map_or(self.configured(tier), |usage| self.limits(usage, tier, now));
         if let Some(usage) = self.usages.get_mut(cell_slot as usize) {
             usage.limited = limits != Limits::default();
+            usage.tier = tier;
             at = at.max(usage.room_at(&limits, now, day_end));
         }
         let cell = self.cells.get_mut(cell_slot).map(|cell| {
@@ -141,9 +142,9 @@ impl Table {
 
     /// When a call of so many tokens has room in a cell that is ready: the epoch if now, [`Timestamp::MAX`] if a call under
     /// way must end first.
-    pub(crate) fn fits_at(&self, cell: u32, tokens: u64, tier: Tier, now: Timestamp, day_end: Timestamp) -> Timestamp {
+    pub(crate) fn fits_at(&self, cell: u32, tokens: u64, now: Timestamp, day_end: Timestamp) -> Timestamp {
         self.usage(cell).map_or(Timestamp::EPOCH, |usage| {
-            usage.fits_at(tokens, &self.limits(usage, tier, now), now, day_end)
+            usage.fits_at(tokens, &self.limits(usage, usage.tier, now), now, day_end)
         })
     }
 
