@@ -118,11 +118,7 @@ impl KeyPool {
         let lost_at = now.plus(self.policy.trial_lost_after);
         let table = self.tables.get_mut(want.model)?;
         let cell = match spot.cell {
-            NOWHERE => {
-                let cell = table.cell_or_new(spot.project, born);
-                table.usage_mut(cell)?.tier = self.roster.tier(spot.project);
-                cell
-            }
+            NOWHERE => table.cell_or_new(spot.project, born),
             cell => cell,
         };
         let key = self.roster.keys.get_mut(key_slot)?;
@@ -134,6 +130,7 @@ impl KeyPool {
             Limits::default()
         };
         let usage = table.usage_mut(cell)?;
+        usage.tier = key.key.tier;
         usage.reserve(want.tokens, &limits, &self.policy, now);
         let is_full = usage.room_at(&limits, now, self.day_end) > now;
         let must_pause = self.policy.pace.is_some_and(|pace| key.step(pace, now));

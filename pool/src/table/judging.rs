@@ -6,7 +6,6 @@ use core::time::Duration;
 use super::{Standing, Table, UNUSED};
 use crate::{
     cell::Cell,
-    key::Tier,
     quota::Limits,
     rest::Gate,
     roster::{Class, KeyEntry, Roster},
