@@ -5,9 +5,31 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::error::AppError;
-use crate::types::{Analysis, AnalysisPage, DoctorReport, PoolKey, ServiceStatus, SetUp};
+use crate::types::{
+    Account, ActiveSession, Analysis, AnalysisPage, ApiToken, AuditPage, AuditVerdict, DoctorReport, Invitation,
+    PoolKey, ServiceStatus, SetUp, TwoFactor, TwoFactorSecret,
+};
 
 pub type BackendRef = Arc<dyn Backend>;
+
+/// Who may make an account of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayRegister {
+    Anyone,
+    /// Who has an admin's invitation.
+    Invited,
+    Nobody,
+}
+
+/// Which entries of the audit log to show; what is absent does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    pub actor: Option<String>,
+    /// How the action begins.
+    pub action: Option<String>,
+    pub target: Option<String>,
+    pub cursor: Option<String>,
+}
 
 /// Reads behind the pages. Who asks is settled before: `user_id` is the signed-in caller's.
 #[async_trait]
@@ -24,6 +46,11 @@ pub trait Backend: Send + Sync + 'static {
 
     async fn analysis(&self, user_id: &str, id: &str) -> Result<Analysis, AppError>;
 
+    /// Whether analyses are stored. Those of earlier days are shown in any case.
+    fn history_is_kept(&self) -> bool {
+        true
+    }
+
     async fn set_up(&self) -> Result<SetUp, AppError>;
 
     /// Whether the first admin can be made with the token of a set-up link.
@@ -32,8 +59,38 @@ pub trait Backend: Send + Sync + 'static {
     /// For admins: the debug report, with what its tests showed when they were last run.
     async fn doctor(&self) -> DoctorReport;
 
-    /// Whether people may create accounts themselves.
-    fn registration_open(&self) -> bool;
+    fn may_register(&self) -> MayRegister;
+
+    /// Where the user is signed in; the session that the page is asked with is marked.
+    async fn sessions(&self, user_id: &str) -> Result<Vec<ActiveSession>, AppError>;
+
+    async fn two_factor(&self, user_id: &str) -> Result<TwoFactor, AppError>;
+
+    /// A second factor whose set-up was begun and not finished.
+    async fn pending_two_factor(&self, user_id: &str) -> Result<Option<TwoFactorSecret>, AppError>;
+
+    async fn tokens(&self, user_id: &str) -> Result<Vec<ApiToken>, AppError>;
+
+    /// What the token of an invitation's link is good for; `None` when for nothing any more.
+    async fn invitation(&self, token: &str) -> Result<Option<Invitation>, AppError>;
+
+    /// Whose password can be set with the token of a link; `None` when nobody's any more.
+    async fn password_link_email(&self, token: &str) -> Result<Option<String>, AppError>;
+
+    /// For admins.
+    async fn accounts(&self) -> Result<Vec<Account>, AppError>;
+
+    /// For admins.
+    async fn account(&self, id: &str) -> Result<Account, AppError>;
+
+    /// For admins: those that nobody used yet.
+    async fn invitations(&self) -> Result<Vec<Invitation>, AppError>;
+
+    /// For admins, newest first.
+    async fn audit_page(&self, query: &AuditQuery) -> Result<AuditPage, AppError>;
+
+    /// For admins: goes through the whole audit log.
+    async fn audit_verdict(&self) -> Result<AuditVerdict, AppError>;
 
     fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")

@@ -12,7 +12,11 @@ mod header;
 #[cfg(not(target_arch = "wasm32"))]
 mod nav;
 #[cfg(not(target_arch = "wasm32"))]
+mod qr;
+#[cfg(not(target_arch = "wasm32"))]
 mod region;
+#[cfg(not(target_arch = "wasm32"))]
+mod tabs;
 #[cfg(not(target_arch = "wasm32"))]
 mod waterfall;
 #[cfg(not(target_arch = "wasm32"))]
@@ -22,13 +26,17 @@ pub use icon::Icon;
 pub use pill::{AnalysisPill, LevelPill, Pill, cell_look, key_look, level_look};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use form::{Field, RefusedSummary};
+pub use form::{Choice, Confirm, Field, Once, RefusedSummary};
 #[cfg(not(target_arch = "wasm32"))]
 pub use frame::{CardFrame, Frame};
 #[cfg(not(target_arch = "wasm32"))]
 pub use nav::Place;
 #[cfg(not(target_arch = "wasm32"))]
+pub use qr::QrCode;
+#[cfg(not(target_arch = "wasm32"))]
 pub use region::{Region, RegionError};
+#[cfg(not(target_arch = "wasm32"))]
+pub use tabs::{AccountTab, AccountTabs};
 #[cfg(not(target_arch = "wasm32"))]
 pub use waterfall::Waterfall;
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::AppError;
-use crate::types::User;
+use crate::types::{CreatedToken, NewLink, User};
 
 /// One request for a page.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct PageContext {
     pub request_id: String,
     /// A form that was sent to this page and refused.
     pub refused: Option<RefusedForm>,
+    /// What a form that was sent to this page made, for this one time.
+    pub shown: Option<Shown>,
     /// Where to sign in to a demo; none outside of it.
     pub demo: Option<Vec<DemoAccount>>,
 }
@@ -29,6 +31,35 @@ pub struct RefusedForm {
 impl RefusedForm {
     pub fn kept(&self, field: &str) -> String {
         self.kept.get(field).cloned().unwrap_or_default()
+    }
+
+    /// Itself when it is the form of this name: pages with several forms say with each refusal which it was.
+    pub fn of(refused: Option<&Self>, form: &str) -> Option<Self> {
+        refused.filter(|refused| refused.kept(FORM) == form).cloned()
+    }
+}
+
+/// Under this name [`RefusedForm::kept`] holds which form of the page it was.
+pub const FORM: &str = "form";
+
+/// A secret that is shown once: on the page that answers the form which made it. It is in no address and not stored.
+#[derive(Clone)]
+pub enum Shown {
+    Token(CreatedToken),
+    RecoveryCodes(Vec<String>),
+    Invitation(NewLink),
+    PasswordLink(NewLink),
+}
+
+/// Which kind, and no more: the rest is secret.
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Token(_) => "Token",
+            Self::RecoveryCodes(_) => "RecoveryCodes",
+            Self::Invitation(_) => "Invitation",
+            Self::PasswordLink(_) => "PasswordLink",
+        })
     }
 }
 

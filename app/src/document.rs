@@ -100,7 +100,16 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/history/:id") view=pages::AnalysisDetail ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=pages::Status ssr=SsrMode::Async/>
                 <Route path=path!("/admin/doctor") view=pages::Doctor ssr=SsrMode::Async/>
+                <Route path=path!("/admin/users") view=pages::Users ssr=SsrMode::Async/>
+                <Route path=path!("/admin/users/:id") view=pages::User ssr=SsrMode::Async/>
+                <Route path=path!("/admin/audit") view=pages::Audit ssr=SsrMode::Async/>
+                <Route path=path!("/account") view=pages::Account ssr=SsrMode::Async/>
+                <Route path=path!("/account/two-factor") view=pages::TwoFactor ssr=SsrMode::Async/>
+                <Route path=path!("/account/tokens") view=pages::Tokens ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=pages::SignIn ssr=SsrMode::Async/>
+                <Route path=path!("/sign-in/code") view=pages::SignInCode ssr=SsrMode::Async/>
+                <Route path=path!("/invitation") view=pages::AcceptInvitation ssr=SsrMode::Async/>
+                <Route path=path!("/password") view=pages::SetPassword ssr=SsrMode::Async/>
                 <Route path=path!("/register") view=pages::Register ssr=SsrMode::Async/>
                 <Route path=path!("/set-up") view=pages::SetUpAdmin ssr=SsrMode::Async/>
                 <Route path=path!("/set-up/key") view=pages::SetUpKey ssr=SsrMode::Async/>

@@ -24,6 +24,8 @@ pub mod context;
 #[cfg(not(target_arch = "wasm32"))]
 mod document;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod done;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod markdown;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod pages;

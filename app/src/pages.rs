@@ -1,7 +1,10 @@
 //! The pages, rendered on the server only. Who may see which is settled before one is rendered.
 
+mod account;
 mod analysis;
 mod analyze;
+mod audit;
+mod by_link;
 mod doctor;
 mod errors;
 mod history;
@@ -9,17 +12,30 @@ mod query;
 mod register;
 mod set_up;
 mod sign_in;
+mod sign_in_code;
 mod status;
+mod tokens;
+mod two_factor;
+mod user;
+mod users;
 
 #[cfg(test)]
 mod tests;
 
+pub use account::Account;
 pub use analysis::AnalysisDetail;
 pub use analyze::{Analyze, recent_fragment};
+pub use audit::Audit;
+pub use by_link::{AcceptInvitation, SetPassword};
 pub use doctor::Doctor;
 pub use errors::{NotFound, error_document, error_page};
 pub use history::History;
 pub use register::Register;
 pub use set_up::{SetUpAdmin, SetUpKey};
 pub use sign_in::SignIn;
+pub use sign_in_code::SignInCode;
 pub use status::Status;
+pub use tokens::Tokens;
+pub use two_factor::TwoFactor;
+pub use user::User;
+pub use users::Users;

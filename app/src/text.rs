@@ -1,11 +1,16 @@
 //! Everything the pages say, in one place: plain words, cause, effect and next step. Ready to be translated.
 
+pub mod account;
+pub mod audit;
 pub mod compose;
 pub mod doctor;
+pub mod done;
 pub mod history_actions;
 pub mod live;
 pub mod outage;
 pub mod refusal;
+pub mod tokens;
+pub mod users;
 
 use crate::types::{AnalysisState, CellState, Kind, Level, Role};
 
@@ -34,8 +39,12 @@ pub mod nav {
     pub const HISTORY: &str = "History";
     pub const STATUS: &str = "Status";
     pub const OPERATE: &str = "Operate";
+    pub const USERS: &str = "Users";
+    pub const AUDIT: &str = "Audit";
     pub const DOCTOR: &str = "Doctor";
     pub const ACCOUNT: &str = "Account";
+    pub const YOUR_ACCOUNT: &str = "Your account";
+    pub const TOKENS: &str = "API tokens";
     pub const SIGN_OUT: &str = "Sign out";
     pub const SIGN_IN: &str = "Sign in";
     pub const THEME: &str = "Theme";
@@ -68,6 +77,9 @@ pub mod register {
     pub const REFUSED: &str = "The account was not created";
     pub const PASSWORD_HINT: &str =
         "At least 12 characters. A few unrelated words are easy to remember and hard to guess.";
+    pub const INVITED_TITLE: &str = "An invitation is needed";
+    pub const INVITED: &str =
+        "Accounts on this server are made by invitation. Ask an administrator for one, then open the link you get.";
     pub const CLOSED_TITLE: &str = "Registration is closed";
     pub const CLOSED: &str = "Accounts on this server are made by its administrator. Ask there for yours.";
 }
@@ -129,6 +141,9 @@ pub mod history {
     pub const EMPTY_TITLE: &str = "Nothing analysed yet";
     pub const EMPTY: &str = "Every analysis is kept here with its answer, until you delete it.";
     pub const EMPTY_ACTION: &str = "Analyze something";
+    pub const OFF_TITLE: &str = "This server keeps no history";
+    pub const OFF: &str =
+        "Prompts and answers are not stored. For ten minutes an answer can be read again on the page that showed it.";
     pub const FAILED: &str = "The history cannot be read just now";
     pub const NEXT: &str = "Older";
     pub const FIRST: &str = "Newest";

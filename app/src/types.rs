@@ -5,19 +5,26 @@
 
 mod account;
 mod analysis;
+mod audit;
 mod doctor;
 mod keys;
 mod notifications;
 mod performance;
 mod service;
 mod settings;
+mod token;
+mod vault;
 
-pub use account::{Credentials, Registration, Role, SetUp, SignedIn, User};
+pub use account::{
+    Account, ActiveSession, Credentials, Invitation, NewAccount, NewInvitation, NewLink, PasswordChange, RecoveryCodes,
+    Registration, Role, SessionKind, SetUp, SignedIn, TwoFactor, TwoFactorSecret, User, UserPatch,
+};
 pub use analysis::{
     Analysis, AnalysisPage, AnalysisResult, AnalysisState, AnalysisSummary, AnalyzeRequest, Attempt, IMAGE_TYPES,
     IMAGES_BYTES_MAX, IMAGES_MAX, Image, Kind, PROMPT_CHARS_MAX, Phase, Progress, StreamEvent, TokenUsage,
     is_model_name,
 };
+pub use audit::{AuditEntry, AuditFault, AuditPage, AuditVerdict};
 pub use doctor::{
     Check, CheckLevel, DoctorReport, DoctorTests, EnvironmentEntry, EnvironmentState, KeyUsage, PerformanceTest,
     QueueReport, UsageStatistics,
@@ -32,3 +39,5 @@ pub use service::{
     CellState, CellStatus, Component, KeyState, KeyStatus, Level, Obstacle, ObstacleKind, PublicStatus, ServiceStatus,
 };
 pub use settings::{EffectiveSetting, SettingSource};
+pub use token::{ApiToken, CreatedToken, NewToken, TokenScope};
+pub use vault::{MasterKeyStanding, RewrapReport, RewrapRequest};

@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { SimulatorControl } from './control';
 import { program, siteDir } from './paths';
@@ -26,6 +26,21 @@ export const ADMIN = { email: 'admin@keypool.test', password: 'Grey-herons-wade-
 /** The n-th provider key, from 1, in the shape of the provider's own. */
 export function providerKey(n: number): string {
   return `AIzaSimulatedKey-${String(n).padStart(22, '0')}`;
+}
+
+/** Where `cargo xtask test` looks for secrets in the logs of all suites. */
+const CANARY_DIR = process.env.KEYPOOL_CANARY_DIR;
+
+const SECRETS = [ADMIN.password, ...numbers(9).map(providerKey)];
+
+/** Which files of a data folder hold a secret of the tests. */
+async function secretsIn(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await readdir(folder).catch(() => [])) {
+    const bytes = await readFile(join(folder, name)).catch(() => Buffer.alloc(0));
+    if (SECRETS.some((secret) => bytes.includes(secret))) found.push(name);
+  }
+  return found;
 }
 
 /** A server with its simulated provider and a data folder of its own. */
@@ -58,6 +73,8 @@ export class Keypool {
           DATA_DIR: join(folder, 'data'),
           SITE_DIR: siteDir,
           LOG_FORMAT: 'json',
+          // For the look at all logs when every suite has run.
+          ...(CANARY_DIR === undefined ? {} : { LOG_LEVEL: 'trace' }),
           GOOGLE_AI_BASE_URL: simulator.address,
           ...Object.fromEntries(numbers(keys).map((n) => [`GOOGLE_AI_API_KEY_${n}`, providerKey(n)])),
           ...(admin ? { KEYPOOL_ADMIN_EMAIL: ADMIN.email, KEYPOOL_ADMIN_PASSWORD: ADMIN.password } : {}),
@@ -88,10 +105,13 @@ export class Keypool {
   async stop(): Promise<void> {
     const code = await this.server.stop();
     await this.provider.stop();
+    const stored = await secretsIn(join(this.folder, 'data'));
+    if (CANARY_DIR !== undefined) await writeFile(join(CANARY_DIR, `${basename(this.folder)}.log`), this.log);
     await rm(this.folder, { recursive: true, force: true });
     if (code !== 0) throw new Error(`keypool did not stop cleanly (${code})\n${this.log}`);
-    const leaked = [ADMIN.password, ...numbers(9).map(providerKey)].filter((secret) => this.log.includes(secret));
+    const leaked = SECRETS.filter((secret) => this.log.includes(secret));
     if (leaked.length > 0) throw new Error(`keypool logged ${leaked.length} secret(s): ${leaked.join(', ')}`);
+    if (stored.length > 0) throw new Error(`keypool stored a secret in the clear: ${stored.join(', ')}`);
   }
 }
 

@@ -1,7 +1,8 @@
-import { expect, type Locator, type Page } from '@playwright/test';
+import { type Browser, expect, type Locator, type Page } from '@playwright/test';
 
 import { ANY, type SimulatorControl } from '../support/control';
-import { ADMIN } from '../support/server';
+import { ADMIN, type Keypool } from '../support/server';
+import { totp } from '../support/totp';
 
 /** Waits until the islands of the page listen. */
 export async function hydrated(page: Page): Promise<void> {
@@ -19,6 +20,37 @@ export async function fillSignIn(page: Page, email: string, password: string): P
   await page.getByLabel('E-mail').fill(email);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('main').getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+/** A browser of its own, signed in with the administrator's password. */
+export async function anotherBrowser(browser: Browser, keypool: Keypool): Promise<Page> {
+  const context = await browser.newContext({ baseURL: keypool.url });
+  const page = await context.newPage();
+  await signIn(page, '/account');
+  return page;
+}
+
+/** Turns the second factor on through the page; returns its secret and the recovery codes. */
+export async function enrol(page: Page, password = ADMIN.password): Promise<{ secret: string; codes: string[] }> {
+  await page.goto('/account/two-factor');
+  // Begun before and not finished: the same secret is still there.
+  if (!(await page.getByTestId('secret').isVisible())) {
+    await page.getByLabel('Your password').fill(password);
+    await page.getByRole('button', { name: 'Begin', exact: true }).click();
+  }
+  const secret = await page.getByTestId('secret').innerText();
+  await page.getByLabel('Code from the app').fill(totp(secret, -1));
+  await page.getByRole('button', { name: 'Turn on' }).click();
+  const codes = (await page.getByRole('region', { name: 'The codes' }).innerText()).split('\n');
+  return { secret, codes };
+}
+
+/** Makes an API token through the page, for what is ticked at first, and returns it. */
+export async function createToken(page: Page, name: string): Promise<string> {
+  await page.goto('/account/tokens');
+  await page.getByLabel('Name').fill(name);
+  await page.getByRole('button', { name: 'Create token' }).click();
+  return page.getByRole('region', { name: 'The token' }).innerText();
 }
 
 /** Uses up today's quota of a key, as another program with the same key would. */

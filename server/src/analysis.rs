@@ -20,10 +20,12 @@ use app::types::{AnalysisResult, AnalyzeRequest, Attempt, StreamEvent};
 use futures::{Stream, StreamExt, stream};
 use pool::{Journey, LeaseFacts, ModelId, Timestamp};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::cache::{Cache, Cached, Follow, Lead};
 use crate::clock::Clock;
 use crate::grouping::Grouping;
+use crate::history::History;
 use crate::keyring::Keyring;
 use crate::performance::Performance;
 use crate::provider::{Answer, Content, Failure, Mode, Provider};
@@ -35,12 +37,16 @@ use crate::waiting::{Ticket, WaitingRoom};
 /// Written in a few seconds by any model.
 const SHORT_ANSWER_TOKENS: u32 = 1024;
 
+/// Of an answer that is whole when the server cannot wait any longer.
+const STORING_TIME_MAX: Duration = Duration::from_millis(500);
+
 /// What an analysis works with.
 pub struct Deps {
     pub pool: SharedPool,
     pub keyring: Arc<Keyring>,
     pub provider: Arc<dyn Provider>,
     pub store: Arc<dyn Store>,
+    pub history: History,
     pub recorder: Recorder,
     pub waiting: WaitingRoom,
     pub cache: Arc<Cache>,
@@ -53,6 +59,8 @@ pub struct Deps {
     pub fallback_models: Vec<String>,
     /// Everything together, whatever is retried.
     pub deadline: Duration,
+    /// Cancelled when the server cannot wait for answers any longer: what is under way ends where it is.
+    pub cut: CancellationToken,
 }
 
 /// Who asks, for the records.
@@ -91,7 +99,15 @@ pub fn run(
 /// What `Error` carries.
 pub async fn run_whole(deps: Arc<Deps>, request: AnalyzeRequest, caller: Caller) -> Result<AnalysisResult, AppError> {
     let mode = mode_for(&request);
-    let mut events = std::pin::pin!(run(deps, request, caller, mode));
+    whole(run(deps, request, caller, mode)).await
+}
+
+/// What an analysis ends with.
+///
+/// # Errors
+/// What `Error` carries.
+pub(crate) async fn whole(events: impl Stream<Item = StreamEvent>) -> Result<AnalysisResult, AppError> {
+    let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         match event {
             StreamEvent::Done(result) => return Ok(*result),
@@ -104,7 +120,7 @@ pub async fn run_whole(deps: Arc<Deps>, request: AnalyzeRequest, caller: Caller)
 
 /// A short answer is asked for whole: one small body. A long one is streamed even when its reader wants it whole, because
 /// only a stream shows within seconds that the provider is at work.
-fn mode_for(request: &AnalyzeRequest) -> Mode {
+pub(crate) fn mode_for(request: &AnalyzeRequest) -> Mode {
     if request
         .max_output_tokens
         .is_some_and(|tokens| tokens <= SHORT_ANSWER_TOKENS)
@@ -233,6 +249,27 @@ impl Analysis {
 
     /// Works up to the next event; `None` after `Done` or `Error`.
     async fn next(&mut self) -> Option<StreamEvent> {
+        let cut = self.deps.cut.clone();
+        if !cut.is_cancelled() || self.ended {
+            let mut working = std::pin::pin!(self.work());
+            tokio::select! {
+                biased;
+                event = &mut working => return event,
+                () = cut.cancelled() => {}
+            }
+            // An answer that is only being stored yet is whole.
+            if let Ok(event) = tokio::time::timeout(STORING_TIME_MAX, working).await {
+                return event;
+            }
+        }
+        if self.ended {
+            return None;
+        }
+        self.state = State::Finished;
+        Some(self.fail(refusal::server_stops(!self.text.is_empty())).await)
+    }
+
+    async fn work(&mut self) -> Option<StreamEvent> {
         loop {
             // Each step leaves the state it goes on with. A drop in the middle of one drops its lease, which reports itself.
             let event = match std::mem::replace(&mut self.state, State::Finished) {

@@ -19,6 +19,8 @@ use crate::config::CacheBounds;
 
 pub use flights::{Follow, Lead};
 pub use key::CacheKey;
+#[doc(hidden)]
+pub use key::canonical_form;
 
 use flights::Flights;
 
@@ -130,6 +132,13 @@ impl Cache {
         }
     }
 
+    /// Forgets every answer given to one tenant, for whom they are erased. As [`Cache::clear`] for those under way.
+    pub fn forget(&self, tenant: &str) {
+        if let Some(shelf) = &self.shelf {
+            shelf.forget(tenant);
+        }
+    }
+
     /// Counts since the start, `size` and `weight` as they are.
     pub fn stats(&self, queue: QueueFigures) -> CacheStats {
         let stats = self.shelf.as_ref().map(|shelf| shelf.stats()).unwrap_or_default();
@@ -195,6 +204,19 @@ impl Shelf {
                 break;
             }
         }
+    }
+
+    fn forget(&self, tenant: &str) {
+        let tenant = CacheKey::tenant(tenant);
+        self.flights.forget(
+            |key| key.is_of(&tenant),
+            || {
+                for (key, _) in self.entries.iter().filter(|(key, _)| key.is_of(&tenant)) {
+                    self.entries.invalidate(key.as_ref());
+                }
+            },
+        );
+        self.entries.run_pending_tasks();
     }
 
     fn stats(&self) -> CacheStats {

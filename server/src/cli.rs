@@ -1,6 +1,8 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage (from clap), 78 wrong settings.
 
 mod accounts;
+mod audit;
+mod backup;
 mod doctor;
 mod input;
 mod keys;
@@ -55,7 +57,15 @@ enum Command {
     /// Manage the pool's keys, through the server when one runs on this data.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Manage accounts. Stop the server first: the SQLite file has one user at a time.
+    /// Back up everything into one encrypted file, look into one, or put one back.
+    #[command(
+        after_help = "Examples:\n  keypool backup monday.backup\n  keypool backup verify monday.backup\n  keypool backup restore monday.backup"
+    )]
+    Backup(backup::Backup),
+    /// Who did what, and whether the log of it is as it was written.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Manage accounts, through the server when one runs on this data.
     #[command(subcommand)]
     User(accounts::UserCommand),
 }
@@ -109,6 +119,8 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
         Some(Command::Healthcheck(listen)) => listen.flags(),
         Some(Command::Doctor(command)) => command.listen.flags(),
         Some(Command::Keys(command)) => command.flags(),
+        Some(Command::Backup(command)) => command.flags(),
+        Some(Command::Audit(command)) => command.flags(),
         Some(Command::User(command)) => command.flags(),
         Some(Command::Config(_)) | None => BTreeMap::new(),
     };
@@ -136,6 +148,8 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
     match &cli.command {
         Some(Command::Healthcheck(_)) => in_runtime(serve::healthcheck(config)),
         Some(Command::Keys(command)) => in_runtime(keys::run(config, command)),
+        Some(Command::Backup(command)) => in_runtime(backup::run(config, command)),
+        Some(Command::Audit(command)) => in_runtime(audit::run(config, command)),
         Some(Command::User(command)) => in_runtime(accounts::run(config, command)),
         Some(Command::Serve(serve)) => in_runtime(serve::serve(config, serve.demo)),
         Some(Command::Config(_) | Command::Doctor(_)) | None => in_runtime(serve::serve(config, default.demo)),

@@ -15,9 +15,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 
-pub use amounts::limits as parse_limits;
+pub use amounts::{LimitsFault, limits as parse_limits};
 pub use check::{Mistake, Mistakes, check};
 pub use effective::{Effective, effective, plain_value};
 pub use layers::{Layers, Source};
@@ -32,7 +33,11 @@ pub struct Config {
     /// The built browser half: `manifest.json`, `pkg-…/`, icons.
     pub site_dir: PathBuf,
     pub jwt_secret: Option<SecretString>,
+    /// Verifies tokens, signs none.
+    pub jwt_secret_previous: Option<SecretString>,
     pub master_key: Option<SecretString>,
+    /// Opens values, seals none.
+    pub master_key_previous: Option<SecretString>,
     /// `GOOGLE_AI_API_KEY_n` with its n, in the order of n.
     pub environment_keys: Vec<(u32, SecretString)>,
     /// Without a slash at its end.
@@ -40,7 +45,17 @@ pub struct Config {
     pub text_model: String,
     pub vision_model: String,
     pub first_admin: Option<FirstAdmin>,
-    pub registration_open: bool,
+    pub registration: Registration,
+    pub history: HistorySettings,
+    /// Of each caller.
+    pub rate_limit: RateLimit,
+    pub connections: ConnectionBounds,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Exact origins, such as `https://app.example.org`.
+    pub cors_origins: Vec<String>,
+    /// Networks that webhooks may reach although they are not public.
+    pub endpoint_networks: Vec<IpNet>,
     pub strategy: pool::Strategy,
     /// What is known of the provider's limits, in the order written.
     pub limits: Vec<ModelLimits>,
@@ -67,6 +82,40 @@ pub struct Config {
 pub struct FirstAdmin {
     pub email: String,
     pub password: SecretString,
+}
+
+/// Who may make an account of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Anyone.
+    Open,
+    /// Who has an admin's invitation.
+    Invited,
+    /// Nobody: admins make accounts.
+    Closed,
+}
+
+/// Whether analyses are kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistorySettings {
+    pub keep: bool,
+    /// Absent: until their owner deletes them.
+    pub retention: Option<Duration>,
+}
+
+/// So many requests in any window of this length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// 0: no limit.
+    pub requests: u64,
+    pub window: Duration,
+}
+
+/// How many connections may be open at once; 0 is no bound of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionBounds {
+    pub max: usize,
+    pub per_address: usize,
 }
 
 /// The provider's limits for keys of one tier.

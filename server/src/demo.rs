@@ -69,13 +69,11 @@ pub(crate) async fn start(config: &mut Config) -> std::io::Result<Demo> {
 
 /// Makes the accounts, or gives those of an earlier demo this start's passwords.
 pub(crate) async fn prepare_accounts(server: &Server, accounts: &[DemoAccount]) -> Result<(), AppError> {
-    let known = server.accounts.users().await?;
+    let known = server.accounts.accounts().await?;
     for account in accounts {
-        if known.iter().any(|user| user.email == account.email) {
-            server
-                .accounts
-                .set_password(&account.email, &account.password.clone().into())
-                .await?;
+        if let Some(known) = known.iter().find(|known| known.email == account.email) {
+            let password = account.password.clone().into();
+            server.accounts.set_password(&known.id, &password).await?;
             continue;
         }
         let role = Role::parse(account.role).unwrap_or(Role::User);
@@ -83,6 +81,7 @@ pub(crate) async fn prepare_accounts(server: &Server, accounts: &[DemoAccount]) 
             email: account.email.clone(),
             password: account.password.clone(),
             name: format!("Demo {}", account.role),
+            invitation: None,
         };
         server.accounts.create(form, role, server.clock.now()).await?;
     }

@@ -185,6 +185,7 @@ impl Doctor {
             secrets: [MASTER_KEY, JWT_SECRET]
                 .map(|(name, file)| (name, place.secret(name, file)))
                 .to_vec(),
+            vault: None,
             reach,
             now,
             status: None,
@@ -206,6 +207,10 @@ impl Service {
     /// What only an open pool tells.
     async fn complete(&self, facts: &mut Facts, report: &DoctorReport) {
         facts.store = self.look_at_store().await;
+        match self.keys.keyring.vault().standing().await {
+            Ok(standing) => facts.vault = Some(standing),
+            Err(error) => warn!(%error, "the report is without the standing of the master key"),
+        }
         facts.status.clone_from(&report.service_status);
         facts.siblings = report.siblings.len();
         let variables = report

@@ -18,12 +18,14 @@ use app::types::NewKey;
 use pool::{KeyId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use cipher::MasterKey;
+pub use cipher::{MasterKey, MasterKeyId};
 pub use facts::{KeyFacts, KeyFromEnvironment, KeyringError};
 pub use provider_key::{KeyRefused, ProviderKey};
 pub(crate) use refusals::duplicate;
 
+use crate::scrub;
 use crate::store::{Digest, EnvironmentKey, KeyChange, NewStoredKey, Store, StoreError, StoredKey};
+use crate::vault::Vault;
 
 /// The field of a key's record that is sealed.
 const SECRET_FIELD: &str = "secret";
@@ -36,7 +38,7 @@ struct Entry {
 /// The keys of this process with their secrets.
 pub struct Keyring {
     store: Arc<dyn Store>,
-    master: MasterKey,
+    vault: Vault,
     keys: RwLock<BTreeMap<KeyId, Entry>>,
 }
 
@@ -53,16 +55,16 @@ impl Keyring {
     /// the order of their numbers; a variable that repeats a secret adds nothing.
     ///
     /// # Errors
-    /// A key of the environment that cannot be one, a stored key sealed under another master key, a store that fails.
+    /// A key of the environment that cannot be one, a stored key that does not open, a store that fails.
     pub async fn open(
         store: Arc<dyn Store>,
-        master: MasterKey,
+        vault: Vault,
         environment: Vec<KeyFromEnvironment>,
         now: Timestamp,
     ) -> Result<(Self, Vec<StoredKey>), KeyringError> {
         let keyring = Self {
             store,
-            master,
+            vault,
             keys: RwLock::default(),
         };
         let mut usable = BTreeMap::new();
@@ -76,7 +78,7 @@ impl Keyring {
                 variable: variable.clone(),
                 reason,
             })?;
-            let fingerprint = keyring.master.fingerprint(key.expose());
+            let fingerprint = keyring.fingerprint(&key);
             let row = EnvironmentKey {
                 fingerprint,
                 label: variable,
@@ -120,7 +122,7 @@ impl Keyring {
 
     /// Tells two secrets apart without showing them.
     pub fn fingerprint(&self, key: &ProviderKey) -> Digest {
-        self.master.fingerprint(key.expose())
+        self.vault.fingerprint(key.expose())
     }
 
     /// The key with this secret, when it is one that can be used.
@@ -136,6 +138,11 @@ impl Keyring {
         self.read()
             .get(&id)
             .is_some_and(|entry| entry.facts.project.as_deref() == Some(project))
+    }
+
+    /// What the keys are sealed with.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     pub fn len(&self) -> usize {
@@ -157,7 +164,9 @@ impl Keyring {
         if key.has_unusual_shape() {
             tracing::warn!("a key was added that does not look like one of Google's; it is kept as it is");
         }
-        let fingerprint = self.master.fingerprint(key.expose());
+        let fingerprint = self.fingerprint(&key);
+        // Until it is stored: a seal under a master key that is being replaced must not come after the last look.
+        let _held = self.vault.hold().await;
         let known = self
             .store
             .keys()
@@ -226,7 +235,7 @@ impl Keyring {
         wanted: KeyChange,
         now: Timestamp,
     ) -> Result<StoredKey, AppError> {
-        let fingerprint = self.master.fingerprint(key.expose());
+        let fingerprint = self.fingerprint(key);
         let id = self.store.next_key_id().await?;
         let sealed = self.seal(id, key)?;
         let new = NewStoredKey {
@@ -252,7 +261,7 @@ impl Keyring {
     }
 
     fn seal(&self, id: u64, key: &ProviderKey) -> Result<Vec<u8>, AppError> {
-        self.master
+        self.vault
             .seal(&record_name(id), SECRET_FIELD, key.expose().as_bytes())
             .map_err(|error| {
                 tracing::error!(%error, "a key could not be sealed");
@@ -261,9 +270,7 @@ impl Keyring {
     }
 
     fn unseal(&self, stored: &StoredKey) -> Result<ProviderKey, cipher::CipherError> {
-        let plain = self
-            .master
-            .open(&record_name(stored.id), SECRET_FIELD, &stored.sealed)?;
+        let plain = self.vault.open(&record_name(stored.id), SECRET_FIELD, &stored.sealed)?;
         let text = std::str::from_utf8(&plain).map_err(|_| cipher::CipherError::Damaged)?;
         ProviderKey::parse(text).map_err(|_| cipher::CipherError::Damaged)
     }
@@ -271,6 +278,7 @@ impl Keyring {
     fn insert(&self, stored: &StoredKey, key: ProviderKey) {
         let facts = KeyFacts::new(stored, key.mask());
         let secret = key.into_secret();
+        scrub::process().learn(&secret);
         self.write().insert(facts.id, Entry { facts, secret });
     }
 

@@ -5,6 +5,7 @@
 mod changes;
 mod entry;
 mod import;
+mod managed;
 mod remedy;
 mod resets;
 mod siblings;
@@ -21,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 pub use entry::pool_entry;
+pub use managed::ManagedKeys;
 
 use crate::clock::{Clock, rfc3339};
 use crate::grouping::Grouping;

@@ -2,12 +2,12 @@
 
 mod cli;
 mod demo;
-mod logging;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
+    server::logging::hide_panics();
     cli::run(&cli::Cli::parse())
 }

@@ -36,3 +36,15 @@ pub(crate) fn owner_only(options: &mut OpenOptions) {
     #[cfg(not(unix))]
     let _ = options;
 }
+
+/// A folder for its owner only, with a name that nobody knows beforehand, removed when it is dropped.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn scratch_dir(parent: &Path, prefix: &str) -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir_in(parent)
+}

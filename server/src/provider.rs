@@ -2,6 +2,8 @@
 
 pub mod gemini;
 
+#[doc(hidden)]
+pub use self::gemini::fuzzing;
 pub use self::gemini::is_base_url;
 
 use std::sync::Arc;

@@ -20,8 +20,15 @@ use crate::store::{Digest, Store, StoreError, StoredSession};
 
 /// Under this name a session holds the id of the user signed in: with it a changed password ends the user's sessions.
 pub const USER_ID: &str = "user_id";
+/// Under these a session holds what the request that signed in told of itself.
+pub const USER_AGENT: &str = "user_agent";
+pub const ADDRESS: &str = "address";
+/// Under this one holds who still owes the code of a second factor.
+pub const PENDING: &str = "pending_user";
 pub const IDLE_LIFE: Duration = Duration::from_secs(30 * 60);
 pub const WHOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
+const PUBLIC_ID_PURPOSE: &str = "keypool/1 name of a session";
+const PUBLIC_ID_BYTES: usize = 16;
 /// A use moves the idle end at most this often: not every request should cost a write.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 /// New ids tried when one is taken. One in 2^128 is; more than a few are a broken source of randomness.
@@ -134,8 +141,21 @@ fn stored(record: &Record, now: Timestamp, ends_at: Timestamp) -> Result<StoredS
 }
 
 /// The id is the cookie's value, a credential: a stolen copy of the store must not open sessions.
-fn digest(id: Id) -> Digest {
+pub fn digest(id: Id) -> Digest {
     Sha256::digest(id.0.to_le_bytes()).into()
+}
+
+/// What a session is called where its owner sees it: stable, and good for nothing but naming it.
+pub fn public_id(digest: &Digest) -> String {
+    let public = Sha256::new()
+        .chain_update(PUBLIC_ID_PURPOSE)
+        .chain_update(digest)
+        .finalize();
+    public
+        .iter()
+        .take(PUBLIC_ID_BYTES)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn from_json<T: serde::de::DeserializeOwned>(data: &serde_json::Value) -> Result<T> {

@@ -67,7 +67,7 @@ impl RuntimeSettings {
         {
             info!("the key that an admin switched to is gone: the strategy sticky begins with the first");
         }
-        let limits = made.limits.as_deref().and_then(config::parse_limits);
+        let limits = made.limits.as_deref().and_then(|text| config::parse_limits(text).ok());
         apply_limits(&pool, limits.as_ref().unwrap_or(&config.limits));
         Ok(Self {
             store,
@@ -206,9 +206,11 @@ fn check_strategy(name: String) -> Result<Strategy, AppError> {
 fn check_limits(text: String) -> Result<(String, Vec<ModelLimits>), AppError> {
     let text = text.trim().to_owned();
     match config::parse_limits(&text) {
-        Some(limits) => Ok((text, limits)),
-        None => {
-            let message = "The limits must be entries such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250`, separated by `;`.";
+        Ok(limits) => Ok((text, limits)),
+        Err(fault) => {
+            let message = format!(
+                "The limits cannot be read, {fault}. Write entries such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250`, separated by `;`."
+            );
             Err(AppError::new(ErrorCode::BadRequest, message).field("limits"))
         }
     }
@@ -224,7 +226,7 @@ fn stored_strategy(value: &Value) -> Option<Strategy> {
 }
 
 fn stored_limits(value: &Value) -> Option<String> {
-    let limits = value.as_str().filter(|text| config::parse_limits(text).is_some());
+    let limits = value.as_str().filter(|text| config::parse_limits(text).is_ok());
     if limits.is_none() {
         warn!("the stored limits are not known to this version: the configured ones are used");
     }

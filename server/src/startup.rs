@@ -1,8 +1,14 @@
 //! Puts the server together. The only file that names concrete adapters; used by `main` and by every test.
 
+mod accounts;
+mod auditing;
 mod doctor;
+mod listening;
 mod opening;
+mod restoring;
+mod services;
 mod telling;
+mod unlocking;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,56 +17,59 @@ use std::time::Duration;
 
 use app::context::DemoAccount;
 use app::error::AppError;
-use leptos::config::LeptosOptions;
-use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpListener;
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::accounts::Accounts;
 use crate::accounts::tokens::WeakSecret;
-use crate::accounts::{Accounts, TokenSigner};
-use crate::analysis::Deps;
-use crate::backend::PageBackend;
-use crate::cache::Cache;
+use crate::api_tokens::ApiTokens;
+use crate::audit::Audit;
+use crate::backup;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::history::History;
-use crate::http::{self, Services, Site};
+use crate::http::{self, ServeLimits, Serving};
+use crate::idempotency::Idempotency;
+use crate::keyring::KeyringError;
 use crate::keyring::secrets_file::{SecretsFileError, load_or_create_secret};
-use crate::keyring::{KeyringError, cipher::CipherError};
 use crate::keys::Keys;
-use crate::notify::{Notifier, SetupError};
-use crate::performance::Performance;
+use crate::notify::SetupError;
 use crate::private_files::make_private_dir;
 use crate::provider::Provider;
 use crate::provider::gemini::{self, Gemini};
-use crate::sessions::Sessions;
 use crate::settings::RuntimeSettings;
 use crate::shared_pool::SharedPool;
-use crate::status::StatusReader;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::usage::Recorder;
+use crate::vault::VaultError;
 use crate::waiting::{self, WaitingRoom};
-use crate::{housekeeping, pool_log, recovery, usage};
+use crate::{housekeeping, pool_log, recovery, scrub, usage};
+use accounts::first_admin;
+use auditing::audit_log;
+use listening::{listen, site};
 use opening::Opened;
+use services::{Surroundings, analysis_deps, services, status_reader};
 use telling::Telling;
+use unlocking::unlock;
 
-pub use opening::{OpenKeys, open_keys};
-
+pub use accounts::{OpenAccounts, has_data, open_accounts, operator_signer, set_up_url};
+pub use auditing::{OpenAudit, open_audit};
 pub use doctor::{OpenDoctor, doctor_of_mistakes, open_doctor};
+pub use opening::{OpenKeys, open_keys};
+pub use restoring::{BackupFacts, OpenBackups, RestoreError, Restored, open_backups, restore_backup, verify_backup};
 
 const STORE_FILE: &str = "keypool.db";
 const JWT_SECRET_FILE: &str = "jwt.secret";
-/// How long answers under way may go on after the server was told to stop.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// What differs between a process and a test.
 pub struct Options {
     pub config: Config,
     pub clock: Clock,
     pub limits: gemini::Limits,
+    /// Of connections.
+    pub serving: ServeLimits,
     /// All attempts of one analysis together.
     pub deadline: Duration,
     /// Accounts shown on the sign-in page; only with simulated answers.
@@ -73,6 +82,7 @@ impl Options {
             config,
             clock: Clock::system(),
             limits: gemini::Limits::default(),
+            serving: ServeLimits::default(),
             deadline: Duration::from_secs(300),
             demo: None,
         }
@@ -86,10 +96,12 @@ pub enum StartError {
     DataDir { path: String, reason: std::io::ErrorKind },
     #[error(transparent)]
     Secret(#[from] SecretsFileError),
-    #[error("KEYPOOL_MASTER_KEY: {0}")]
-    MasterKey(#[from] CipherError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     #[error(transparent)]
     JwtSecret(#[from] WeakSecret),
+    #[error("JWT_SECRET_PREVIOUS is none that Keypool ever took: {0}")]
+    PreviousJwtSecret(WeakSecret),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -113,20 +125,28 @@ pub enum StartError {
 
 /// Ready to run.
 pub struct Server {
-    listener: TcpListener,
-    router: axum::Router,
+    serving: Serving,
     tasks: TaskTracker,
-    /// No new work.
-    stop: CancellationToken,
-    /// The last answers are out.
-    finish: CancellationToken,
+    ends: Ends,
     store: Arc<dyn Store>,
+    audit: Audit,
     /// Token of the link on which the first admin is made; print it, never log it.
     pub set_up_token: Option<SecretString>,
     pub pool: SharedPool,
     pub clock: Clock,
     pub address: SocketAddr,
     pub accounts: Arc<Accounts>,
+}
+
+/// A stop in three steps.
+#[derive(Default)]
+struct Ends {
+    /// No new work.
+    stop: CancellationToken,
+    /// Answers under way end where they are.
+    cut: CancellationToken,
+    /// The last answers are out.
+    finish: CancellationToken,
 }
 
 /// Opens everything, in the order in which one part needs another.
@@ -138,66 +158,66 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
         config,
         clock,
         limits,
+        serving: serve_limits,
         deadline,
         demo,
     } = options;
+    scrub::process().learn_settings(&config);
+    warn_of_unused(&config);
     // Before anything else is touched: a second start must not disturb the first.
-    let (listener, address) = listen(SocketAddr::new(config.host, config.port)).await?;
+    let (listener, address) = listen(SocketAddr::new(config.host, config.port))?;
     let site = site(&config.site_dir)?;
     let store = open_store(&config.data_dir).await?;
-    let accounts = Arc::new(accounts(&config, Arc::clone(&store))?);
+    let vault = unlock(&config, &store).await?;
+    let accounts = Arc::new(accounts::accounts(&config, Arc::clone(&store), vault.clone())?);
     let set_up_token = first_admin(&accounts, &config, &clock).await?;
     let provider: Arc<dyn Provider> = Arc::new(Gemini::new(&config.gemini_base_url, limits)?);
     let telling = Telling::new(&config, Arc::clone(&store), clock.clone())?;
-    let opened = Opened::open(&config, &store, provider, &clock, demo.is_some()).await?;
+    let opened = Opened::open(&config, &store, &vault, provider, &clock, demo.is_some()).await?;
     let (pool, keys) = (opened.pool.clone(), Arc::clone(&opened.keys));
     pool_log::prune(&pool, store.as_ref()).await?;
+    store.abandon_all_idempotent().await?;
+    let settings = RuntimeSettings::open(&config, Arc::clone(&store), pool.clone()).await?;
+
+    let (tasks, ends) = (TaskTracker::new(), Ends::default());
     let (recorder, entries) = Recorder::new(config.analytics);
     let waiting = WaitingRoom::new(pool.clone(), clock.clone(), config.queue);
+    let timing = (deadline, ends.cut.clone());
+    let analysis = analysis_deps(&config, &keys, Arc::clone(&store), recorder, waiting.clone(), timing);
+    let analysis = Arc::new(analysis);
+    let audit = audit_log(&store, &clock, &vault);
+    let records = analysis.history.records();
+    let around = Surroundings {
+        site,
+        stop: ends.stop.clone(),
+        settings,
+        notifier: telling.notifier.clone(),
+        idempotency: Idempotency::new(records, clock.clone(), tasks.clone(), ends.finish.clone()),
+        tokens: ApiTokens::new(Arc::clone(&store), vault),
+        audit: audit.clone(),
+        demo: demo.clone(),
+    };
 
-    let tasks = TaskTracker::new();
-    let (stop, finish) = (CancellationToken::new(), CancellationToken::new());
-    opened.start(&tasks, telling.announcer.clone(), &finish);
-    tasks.spawn(usage::run(entries, Arc::clone(&store), finish.clone()));
-    tasks.spawn(housekeeping::run(Arc::clone(&store), clock.clone(), stop.clone()));
-    tasks.spawn(recovery::run(Arc::clone(&keys), stop.clone()));
-    tasks.spawn(waiting::run(waiting.clone(), stop.clone()));
-
-    for name in &config.unused {
-        warn!("{name} is set but this version does not use it yet");
-    }
-    let analysis = Arc::new(analysis_deps(
-        &config,
-        &keys,
-        Arc::clone(&store),
-        recorder,
-        waiting,
-        deadline,
-    ));
-    let settings = RuntimeSettings::open(&config, Arc::clone(&store), pool.clone()).await?;
-    let notifier = telling.notifier.clone();
+    opened.start(&tasks, telling.announcer.clone(), &ends.finish);
+    tasks.spawn(usage::run(entries, Arc::clone(&store), ends.finish.clone()));
+    start_workers(&tasks, &ends, &config, Arc::clone(&store), &keys, waiting);
     let watched = status_reader(&config, &pool, &clock, demo.is_some());
-    telling.start(&tasks, watched, &keys, &stop, &finish);
-    let router = http::router(services(
-        &config,
-        analysis,
-        Arc::clone(&accounts),
-        keys,
-        Surroundings {
-            demo,
-            site,
-            stop: stop.clone(),
-            settings,
-            notifier,
-        },
-    ));
-    Ok(Server {
+    telling.start(&tasks, watched, &keys, &ends.stop, &ends.finish);
+
+    let router = http::router(services(&config, analysis, Arc::clone(&accounts), keys, around));
+    let serving = Serving {
         listener,
         router,
+        limits: serve_limits,
+        bounds: config.connections,
+        proxies: config.trusted_proxies,
+    };
+    Ok(Server {
+        serving,
         tasks,
-        stop,
-        finish,
+        ends,
         store,
+        audit,
         set_up_token,
         pool,
         clock,
@@ -206,183 +226,81 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     })
 }
 
-fn analysis_deps(
+fn warn_of_unused(config: &Config) {
+    for name in &config.unused {
+        warn!("{name} is set but this version does not use it yet");
+    }
+}
+
+/// What goes on beside requests.
+fn start_workers(
+    tasks: &TaskTracker,
+    ends: &Ends,
     config: &Config,
-    keys: &Keys,
     store: Arc<dyn Store>,
-    recorder: Recorder,
+    keys: &Arc<Keys>,
     waiting: WaitingRoom,
-    deadline: Duration,
-) -> Deps {
-    let clock = keys.clock.clone();
-    Deps {
-        pool: keys.pool.clone(),
-        keyring: Arc::clone(&keys.keyring),
-        provider: Arc::clone(&keys.provider),
+) {
+    let retention = config.history.retention;
+    tasks.spawn(housekeeping::run(
         store,
-        recorder,
-        waiting,
-        cache: Arc::new(Cache::new(config.cache, clock.clone())),
-        performance: Arc::new(Performance::new(clock.now())),
-        grouping: keys.grouping.clone(),
-        clock,
-        text_model: config.text_model.clone(),
-        vision_model: config.vision_model.clone(),
-        fallback_models: config.fallback_models.clone(),
-        deadline,
-    }
-}
-
-/// What pages and streams are told of the process around them.
-struct Surroundings {
-    demo: Option<Vec<DemoAccount>>,
-    site: Site,
-    stop: CancellationToken,
-    settings: RuntimeSettings,
-    notifier: Notifier,
-}
-
-fn status_reader(config: &Config, pool: &SharedPool, clock: &Clock, simulated: bool) -> StatusReader {
-    StatusReader {
-        pool: pool.clone(),
-        clock: clock.clone(),
-        text_model: config.text_model.clone(),
-        vision_model: config.vision_model.clone(),
-        fallback_models: config.fallback_models.clone(),
-        queue: config.queue,
-        simulated,
-    }
-}
-
-fn services(
-    config: &Config,
-    analysis: Arc<Deps>,
-    accounts: Arc<Accounts>,
-    keys: Arc<Keys>,
-    around: Surroundings,
-) -> Services {
-    let status = status_reader(config, &analysis.pool, &analysis.clock, around.demo.is_some());
-    let history = History::new(Arc::clone(&analysis.store));
-    let doctor = Arc::new(doctor::of_server(config, &analysis, &keys, &status));
-    let backend = PageBackend {
-        status: status.clone(),
-        doctor: Arc::clone(&doctor),
-        keyring: Arc::clone(&keys.keyring),
-        history: history.clone(),
-        accounts: Arc::clone(&accounts),
-        clock: analysis.clock.clone(),
-        registration_open: config.registration_open,
-    };
-    Services {
-        accounts,
-        keys,
-        status,
-        cache: Arc::clone(&analysis.cache),
-        performance: Arc::clone(&analysis.performance),
-        doctor,
-        settings: around.settings,
-        notifier: around.notifier,
-        sessions: Sessions::new(Arc::clone(&analysis.store), analysis.clock.clone()),
-        store: Arc::clone(&analysis.store),
-        history,
-        backend: Arc::new(backend),
-        clock: analysis.clock.clone(),
-        registration_open: config.registration_open,
-        secure_cookies: config.production,
-        demo: around.demo,
-        site: around.site,
-        stop: around.stop,
-        analysis,
-    }
-}
-
-/// The accounts without a server, for the command line.
-pub struct OpenAccounts {
-    pub accounts: Accounts,
-    pub clock: Clock,
-    pub store: Arc<dyn Store>,
-}
-
-/// Whether a store was made in the data folder before.
-pub fn has_data(config: &Config) -> bool {
-    config.data_dir.join(STORE_FILE).exists()
-}
-
-/// # Errors
-/// [`StartError`]; `InUse` while a server runs on the same data.
-pub async fn open_accounts(config: &Config) -> Result<OpenAccounts, StartError> {
-    let store = open_store(&config.data_dir).await?;
-    Ok(OpenAccounts {
-        accounts: accounts(config, Arc::clone(&store))?,
-        clock: Clock::system(),
-        store,
-    })
-}
-
-/// Signs the command line's tokens for the server that runs on this data; absent where none ever ran.
-///
-/// # Errors
-/// A `JWT_SECRET` that cannot be used.
-pub fn operator_signer(config: &Config) -> Result<Option<TokenSigner>, StartError> {
-    if config.jwt_secret.is_none() && !config.data_dir.join(JWT_SECRET_FILE).exists() {
-        return Ok(None);
-    }
-    signer(config).map(Some)
-}
-
-fn accounts(config: &Config, store: Arc<dyn Store>) -> Result<Accounts, StartError> {
-    Ok(Accounts::new(store, signer(config)?))
-}
-
-fn signer(config: &Config) -> Result<TokenSigner, StartError> {
-    let secret = secret(&config.jwt_secret, &config.data_dir, JWT_SECRET_FILE, 48)?;
-    Ok(TokenSigner::new(&secret)?)
+        keys.clock.clone(),
+        retention,
+        ends.stop.clone(),
+    ));
+    tasks.spawn(recovery::run(Arc::clone(keys), ends.stop.clone()));
+    // Who waits for a key when the server is told to stop may still get one.
+    tasks.spawn(waiting::run(waiting, ends.cut.clone()));
 }
 
 impl Server {
     /// Serves until `shutdown`, then lets the answers under way end and stores what is left.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-        let stop = self.stop.clone();
-        let signal = async move {
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) {
+        self.run_until(shutdown, std::future::pending()).await;
+    }
+
+    /// As [`Self::run`]; once `at_once` has come after `shutdown`, answers under way are cut.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()> + Send, at_once: impl Future<Output = ()> + Send) {
+        let Self {
+            serving,
+            tasks,
+            ends: Ends { stop, cut, finish },
+            store,
+            audit,
+            ..
+        } = self;
+        let (limits, drop_all) = (serving.limits, CancellationToken::new());
+        let timing = async {
             shutdown.await;
             info!("stopping: answers under way may end");
             stop.cancel();
-        };
-        let service = self.router.into_make_service_with_connect_info::<http::Connection>();
-        let serving = axum::serve(http::Connections(self.listener), service)
-            .with_graceful_shutdown(signal)
-            .into_future();
-        let cut = async {
-            self.stop.cancelled().await;
-            tokio::time::sleep(DRAIN_TIME_MAX).await;
-        };
-        let served = tokio::select! {
-            served = serving => served,
-            () = cut => {
-                warn!("answers still under way after {} s are cut", DRAIN_TIME_MAX.as_secs());
-                Ok(())
+            let in_time = async {
+                tokio::time::sleep(limits.answers).await;
+                cut.cancel();
+                tokio::time::sleep(limits.drain.saturating_sub(limits.answers)).await;
+            };
+            tokio::select! {
+                () = in_time => {}
+                () = at_once => warn!("stopping at once: answers under way are cut"),
             }
+            drop_all.cancel();
+            std::future::pending().await
         };
-        self.stop.cancel();
-        self.finish.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-        if let Err(error) = self.store.close().await {
+        tokio::select! {
+            () = serving.run(stop.clone(), drop_all.clone()) => {}
+            () = timing => {}
+        }
+        stop.cancel();
+        cut.cancel();
+        finish.cancel();
+        tasks.close();
+        tasks.wait().await;
+        // An act that was begun ends with its entry.
+        audit.finish().await;
+        if let Err(error) = store.close().await {
             warn!(%error, "the store did not close cleanly");
         }
-        served
     }
-}
-
-/// The listener and where it is: port 0 becomes a free one.
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => StartError::PortInUse { address },
-        reason => StartError::Listen { address, reason },
-    };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
 }
 
 /// The store with its version, for people.
@@ -396,7 +314,14 @@ async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
         reason: error.kind(),
     })?;
     let path = data_dir.join(STORE_FILE);
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
+    let data_dir = data_dir.to_owned();
+    let opened = tokio::task::spawn_blocking(move || {
+        let store = SqliteStore::open(&path)?;
+        // The store is ours alone, so nobody is at work on these.
+        backup::clear_scratch(&data_dir);
+        Ok::<_, StoreError>(store)
+    })
+    .await;
     let store = opened.map_err(|_| StoreError::Unavailable("opening it was broken off".to_owned()))??;
     Ok(Arc::new(store))
 }
@@ -410,50 +335,4 @@ fn secret(
 ) -> Result<SecretString, SecretsFileError> {
     set.clone()
         .map_or_else(|| load_or_create_secret(data_dir, file, bytes), Ok)
-}
-
-async fn first_admin(accounts: &Accounts, config: &Config, clock: &Clock) -> Result<Option<SecretString>, StartError> {
-    if let Some(admin) = &config.first_admin {
-        if accounts
-            .ensure_first_admin(&admin.email, &admin.password, clock.now())
-            .await
-            .map_err(StartError::Admin)?
-        {
-            info!("the first admin was created from the settings");
-        }
-        return Ok(None);
-    }
-    if accounts.has_admin().await.map_err(StartError::Admin)? {
-        return Ok(None);
-    }
-    accounts
-        .create_set_up_link(clock.now())
-        .await
-        .map(Some)
-        .map_err(StartError::Admin)
-}
-
-/// Where the build put the browser half. Its folder's name carries a hash, so browsers may keep it for ever.
-fn site(root: &Path) -> Result<Site, StartError> {
-    let missing = || StartError::Site(root.display().to_string());
-    let manifest = std::fs::read(root.join("manifest.json")).map_err(|_| missing())?;
-    let manifest: serde_json::Value = serde_json::from_slice(&manifest).map_err(|_| missing())?;
-    let pkg_dir = manifest
-        .get("pkgDir")
-        .and_then(serde_json::Value::as_str)
-        .ok_or_else(missing)?;
-    let options = LeptosOptions::builder()
-        .output_name("keypool")
-        .site_root(root.display().to_string())
-        .site_pkg_dir(pkg_dir.to_owned())
-        .build();
-    Ok(Site {
-        root: root.to_owned(),
-        options,
-    })
-}
-
-/// The address people open to make the first admin.
-pub fn set_up_url(address: SocketAddr, token: &SecretString) -> String {
-    format!("http://{address}/set-up?token={}", token.expose_secret())
 }

@@ -1,22 +1,31 @@
 //! Port to what outlives the process: keys (sealed), pool state, accounts, sessions, analyses, usage events,
-//! settings made at run time, notifications.
+//! settings made at run time, notifications, the audit log.
 //!
 //! The port is neutral: everything here can be kept in SQLite as well as in MongoDB. What must not tear (a refresh
 //! token's rotation, the first admin with its link) is one method, so that an adapter can make it one transaction.
 //! Time is always an argument. Every method may fail with [`StoreError::Unavailable`]; other errors are named where
 //! they occur.
 
+mod accounts;
+mod audit;
 mod history;
+mod idempotency;
 mod notifications;
 mod records;
+mod sealed;
 pub mod sqlite;
+
+use std::path::Path;
 
 use app::error::{AppError, ErrorCode};
 use app::types::{Analysis, AnalysisPage, Role};
 use async_trait::async_trait;
 use pool::Timestamp;
 
+pub use accounts::{LinkKind, StoredApiToken, StoredLink, StoredSecondFactor, StoredSignIn};
+pub use audit::{AuditEntry, AuditFilter, AuditHead};
 pub use history::Cursor;
+pub use idempotency::{Begun, StoredIdempotency};
 pub use notifications::{
     Delivery, DeliveryState, DueDelivery, NotificationPage, NotificationRecord, Severity, StoredNotification,
 };
@@ -24,6 +33,7 @@ pub use records::{
     Digest, EnvironmentKey, EventKey, EventKind, KeyChange, LinkUse, NewStoredKey, Rotation, StoredAnalysis, StoredKey,
     StoredRefreshToken, StoredSession, StoredUser, Successor, UsageCount, UsageEvent, Word,
 };
+pub use sealed::SealedValue;
 
 use crate::email::Email;
 
@@ -111,13 +121,79 @@ pub trait Store: Send + Sync + 'static {
     /// Oldest first.
     async fn users(&self) -> Result<Vec<StoredUser>>;
 
+    /// Disabled ones too.
     async fn count_users(&self, role: Role) -> Result<u64>;
 
-    /// Also ends the user's sessions and refresh tokens: they carry the old rights. False when there is no such user.
+    /// Also ends the user's sessions and sign-ins: they carry the old rights. False when there is no such user.
     async fn set_role(&self, user_id: &str, role: Role) -> Result<bool>;
 
-    /// Also ends the user's sessions and refresh tokens. False when there is no such user.
-    async fn set_password_hash(&self, user_id: &str, password_hash: String) -> Result<bool>;
+    /// Also ends the user's sessions but `except_session`, all its sign-ins, and the links that would set its password.
+    /// False when there is no such user.
+    async fn set_password_hash(
+        &self,
+        user_id: &str,
+        password_hash: String,
+        except_session: Option<Digest>,
+    ) -> Result<bool>;
+
+    /// Also ends the user's sessions and sign-ins, in both directions. False when there is no such user.
+    async fn set_user_disabled(&self, user_id: &str, disabled: bool) -> Result<bool>;
+
+    /// False when there is no such user.
+    async fn rename_user(&self, user_id: &str, name: String) -> Result<bool>;
+
+    /// Removes the user with all that is theirs: sessions, sign-ins, API tokens, links for and by them, second factor,
+    /// analyses, records of idempotency. Usage events stay for the sums and forget whose they were; the audit log stays
+    /// as it is. False when there is no such user.
+    async fn delete_user(&self, user_id: &str) -> Result<bool>;
+
+    async fn note_sign_in(&self, user_id: &str, at: Timestamp) -> Result<()>;
+
+    // --- Second factors ---
+
+    async fn second_factor(&self, user_id: &str) -> Result<Option<StoredSecondFactor>>;
+
+    /// Replaces the user's second factor with its recovery codes.
+    async fn save_second_factor(&self, factor: StoredSecondFactor) -> Result<()>;
+
+    /// False when there was none.
+    async fn delete_second_factor(&self, user_id: &str) -> Result<bool>;
+
+    /// Whether the step is after the last one, which it then is itself: of any number of uses of a code one is true.
+    async fn use_totp_step(&self, user_id: &str, step: u64) -> Result<bool>;
+
+    /// Whether it is one of the codes left, of which it then is none.
+    async fn use_recovery_code(&self, user_id: &str, code: &Digest) -> Result<bool>;
+
+    // --- Invitations and password links ---
+
+    /// # Errors
+    /// `Conflict` when its id or its token exists.
+    async fn insert_link(&self, link: StoredLink) -> Result<()>;
+
+    /// Expired ones too until they are removed: the caller compares.
+    async fn link(&self, token: &Digest) -> Result<Option<StoredLink>>;
+
+    /// Newest first; expired ones too until they are removed.
+    async fn links(&self, kind: LinkKind) -> Result<Vec<StoredLink>>;
+
+    /// False when there was none.
+    async fn delete_link(&self, id: &str) -> Result<bool>;
+
+    /// Spends an invitation and creates the user, both or neither.
+    ///
+    /// # Errors
+    /// `Conflict` when the e-mail exists; the invitation is then still good.
+    async fn create_invited_user(&self, token: &Digest, user: StoredUser, now: Timestamp) -> Result<LinkUse>;
+
+    /// Spends a password link and does what [`Store::set_password_hash`] does for the user it is of, whose id comes
+    /// back. `None` when the link is unknown, used or expired.
+    async fn set_password_by_link(
+        &self,
+        token: &Digest,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Result<Option<String>>;
 
     // --- Set-up links ---
 
@@ -147,19 +223,63 @@ pub trait Store: Send + Sync + 'static {
 
     async fn delete_session(&self, id: &Digest) -> Result<()>;
 
-    // --- Refresh tokens ---
+    /// Those that have not ended, the one begun last first.
+    async fn sessions_of(&self, user_id: &str, now: Timestamp) -> Result<Vec<StoredSession>>;
 
-    async fn insert_refresh_token(&self, token: StoredRefreshToken) -> Result<()>;
+    // --- Sign-ins of the API ---
 
-    /// Spends a token and puts its successor in its place, of the same family and user. A token spent before revokes
-    /// the whole family: either its thief or its owner comes second, and nobody can tell which.
+    /// Begins a sign-in with its first refresh token, of the same family and user.
+    ///
+    /// # Errors
+    /// `Conflict` when the token or the family exists.
+    async fn insert_refresh_token(&self, token: StoredRefreshToken, sign_in: StoredSignIn) -> Result<()>;
+
+    /// Spends a token and puts its successor in its place, of the same family and user; the sign-in was used then and
+    /// ends with the successor. A token spent before ends the sign-in and revokes the whole family: either its thief or
+    /// its owner comes second, and nobody can tell which.
     async fn rotate_refresh_token(&self, token: &Digest, successor: Successor, now: Timestamp) -> Result<Rotation>;
 
-    /// Revokes the family the token belongs to (signing out). False when the token is unknown.
+    /// Ends the sign-in the token belongs to and revokes its family (signing out). False when the token is unknown.
     async fn revoke_refresh_token(&self, token: &Digest) -> Result<bool>;
 
-    /// Removes sessions, refresh tokens and set-up links that ended before `now`; returns how many.
+    /// `None` once it was ended; one that has run out is there until it is removed: the caller compares.
+    async fn sign_in(&self, family: &str) -> Result<Option<StoredSignIn>>;
+
+    /// Those that have not ended, the one used last first.
+    async fn sign_ins_of(&self, user_id: &str, now: Timestamp) -> Result<Vec<StoredSignIn>>;
+
+    /// Ends a sign-in and spends its tokens. False when there was none of this user.
+    async fn end_sign_in(&self, user_id: &str, family: &str) -> Result<bool>;
+
+    /// Ends the user's sessions and sign-ins but the ones named; returns how many.
+    async fn end_all_of(
+        &self,
+        user_id: &str,
+        except_session: Option<Digest>,
+        except_sign_in: Option<&str>,
+    ) -> Result<u64>;
+
+    /// Removes sessions, sign-ins, refresh tokens, links and records of idempotency that ended by `now`; returns how
+    /// many.
     async fn delete_expired(&self, now: Timestamp) -> Result<u64>;
+
+    // --- API tokens ---
+
+    /// # Errors
+    /// `Conflict` when its id or its hash exists.
+    async fn insert_api_token(&self, token: StoredApiToken) -> Result<()>;
+
+    /// Newest first; expired ones too.
+    async fn api_tokens_of(&self, user_id: &str) -> Result<Vec<StoredApiToken>>;
+
+    /// Expired ones too: the caller compares.
+    async fn api_token_by_hash(&self, hash: &Digest) -> Result<Option<StoredApiToken>>;
+
+    /// False when there was none of this user.
+    async fn delete_api_token(&self, user_id: &str, id: &str) -> Result<bool>;
+
+    /// The latest use stays when two are noted out of order. One that was deleted stays deleted.
+    async fn note_api_token_use(&self, id: &str, at: Timestamp) -> Result<()>;
 
     // --- Analyses ---
 
@@ -173,8 +293,35 @@ pub trait Store: Send + Sync + 'static {
     /// Absent also when it is another user's.
     async fn analysis(&self, user_id: &str, id: &str) -> Result<Option<Analysis>>;
 
-    /// False when there was none of this user.
+    /// With what idempotency keeps of it. False when there was none of this user.
     async fn delete_analysis(&self, user_id: &str, id: &str) -> Result<bool>;
+
+    /// Erases a user's history, with every answer that idempotency keeps of this user; returns how many analyses.
+    async fn delete_analyses_of(&self, user_id: &str) -> Result<u64>;
+
+    /// Removes analyses made before `before`, with what idempotency keeps of them; returns how many.
+    async fn delete_analyses_before(&self, before: Timestamp) -> Result<u64>;
+
+    // --- Requests that may be sent again ---
+
+    /// Begins a request under its caller's key, unless one was begun under it and has not expired.
+    async fn begin_idempotent(&self, request: StoredIdempotency) -> Result<Begun>;
+
+    /// Keeps what came of a request; one of both must be there. Nothing happens when it is not there any more.
+    async fn finish_idempotent(
+        &self,
+        caller: &str,
+        key: &str,
+        analysis_id: Option<String>,
+        response: Option<serde_json::Value>,
+    ) -> Result<()>;
+
+    /// Forgets a request that is not finished: it may be begun again. Nothing happens to a finished one.
+    async fn abandon_idempotent(&self, caller: &str, key: &str) -> Result<()>;
+
+    /// As [`Store::abandon_idempotent`] for all of them, those that were under way when the process died; returns how
+    /// many.
+    async fn abandon_all_idempotent(&self) -> Result<u64>;
 
     // --- Usage ---
 
@@ -217,6 +364,46 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes notifications made before `before` with their deliveries; returns how many.
     async fn delete_notifications(&self, before: Timestamp) -> Result<u64>;
+
+    // --- Audit log: entries are added, nothing else ---
+
+    /// `None` while nothing was ever appended.
+    async fn audit_head(&self) -> Result<Option<AuditHead>>;
+
+    /// Adds an entry and moves the head to it, both or neither; `seal` is the new head's.
+    ///
+    /// # Errors
+    /// `Conflict` when an entry of this number exists, or the one before it does not.
+    async fn append_audit(&self, entry: AuditEntry, seal: Digest) -> Result<()>;
+
+    /// Newest first, at most `limit`, from before `before_seq` on.
+    async fn audit_page(&self, filter: AuditFilter, before_seq: Option<u64>, limit: u32) -> Result<Vec<AuditEntry>>;
+
+    /// Oldest first, at most `limit`, from `seq` on.
+    async fn audit_from(&self, seq: u64, limit: u32) -> Result<Vec<AuditEntry>>;
+
+    // --- Sealed values ---
+
+    /// Every sealed value there is: secrets of keys, second factors, secrets of the server.
+    async fn sealed_values(&self) -> Result<Vec<SealedValue>>;
+
+    /// Puts `new` in the place of `old`. False when the value is not `old` any more, or there is none.
+    async fn replace_sealed(&self, record: &str, field: &str, old: Vec<u8>, new: Vec<u8>) -> Result<bool>;
+
+    /// A secret the server made for itself, sealed.
+    async fn server_secret(&self, name: &str) -> Result<Option<Vec<u8>>>;
+
+    /// Keeps a secret of the server unless there is one of this name, and returns the one that is kept.
+    async fn insert_server_secret(&self, name: &str, sealed: Vec<u8>) -> Result<Vec<u8>>;
+
+    // --- Backup ---
+
+    /// Writes a consistent copy of everything to a new file that only its owner can read, while others go on writing.
+    /// On the disk when it returns; removed again when it fails.
+    ///
+    /// # Errors
+    /// `Unavailable` also when the file exists.
+    async fn backup(&self, path: &Path) -> Result<()>;
 }
 
 impl From<StoreError> for AppError {

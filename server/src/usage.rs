@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::history;
 use crate::store::{Store, StoredAnalysis, UsageEvent};
 
 /// Events that may wait; at 20,000 a second this is half a second of them.
@@ -76,7 +77,7 @@ pub async fn run(mut entries: mpsc::Receiver<Entry>, store: Arc<dyn Store>, fini
             match entry {
                 Entry::Usage(event) => events.push(*event),
                 Entry::Analysis(analysis) => {
-                    if let Err(error) = store.insert_analysis(*analysis).await {
+                    if let Err(error) = history::insert(store.as_ref(), *analysis).await {
                         warn!(%error, "an analysis could not be kept in its owner's history");
                     }
                 }

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask start`, `test`, `build`, `bench` and `simulate`.
+//! The project's commands: `cargo xtask start`, `test`, `build`, `bench`, `simulate`, `fuzz` and `sbom`.
 //!
 //! They need a Rust toolchain, a C compiler, Node and npm, and say how to get, or get themselves, all the rest. Nothing is
 //! fetched but through cargo, rustup, npm, pip and apt.
@@ -14,7 +14,10 @@
 )]
 
 mod bench;
+mod canary;
+mod fuzz;
 mod run;
+mod sbom;
 mod simulate;
 mod site;
 mod start;
@@ -47,6 +50,10 @@ enum Command {
     Bench(bench::Args),
     /// Try the pool against many seeds of random faults, each two simulated days long
     Simulate(simulate::Args),
+    /// Fuzz the code that reads what comes from outside: one target, or each in turn
+    Fuzz(fuzz::Args),
+    /// Write what the program is made of to target/sbom.json (CycloneDX 1.5)
+    Sbom,
 }
 
 fn main() -> ExitCode {
@@ -57,6 +64,8 @@ fn main() -> ExitCode {
         Command::Build(args) => site::build_command(&workspace, &args),
         Command::Bench(args) => bench::bench(&workspace, &args),
         Command::Simulate(args) => simulate::simulate(&workspace, &args),
+        Command::Fuzz(args) => fuzz::fuzz(&workspace, &args),
+        Command::Sbom => sbom::sbom(&workspace),
     };
     match result {
         Ok(code) => code,

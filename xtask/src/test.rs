@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use crate::run::{command, is_installed, run, seconds};
 use crate::tools::WASM_TARGET;
 use crate::workspace::Workspace;
-use crate::{site, tools};
+use crate::{canary, site, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,6 +40,8 @@ enum Step {
     Site,
     /// Playwright in a real browser
     Browser,
+    /// No secret of a test is in any log, store or page that the steps before it left
+    Canary,
 }
 
 pub(crate) fn test(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
@@ -49,6 +51,9 @@ pub(crate) fn test(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     if args.list {
         steps.for_each(|step| println!("{:<8} {}", step.name(), step.purpose()));
         return Ok(ExitCode::SUCCESS);
+    }
+    if steps.clone().any(|step| matches!(step, Step::Tests | Step::Browser)) {
+        canary::prepare(workspace)?;
     }
     let started = Instant::now();
     let mut times = Vec::new();
@@ -98,13 +103,17 @@ impl Step {
                 let mut docs = command(workspace, "cargo", "doc --locked --no-deps --workspace");
                 run(docs.env("RUSTDOCFLAGS", "-D warnings"))
             }
-            Self::Tests => cargo("test --locked --workspace"),
+            Self::Tests => {
+                let mut tests = command(workspace, "cargo", "test --locked --workspace");
+                run(tests.env(canary::FOLDER_VARIABLE, canary::folder(workspace)))
+            }
             Self::Deny => deny(workspace),
             Self::Site => {
                 site::build(workspace)?;
                 site::check_budget(workspace)
             }
             Self::Browser => browser(workspace),
+            Self::Canary => canary::scan(workspace),
         }
     }
 }
@@ -134,7 +143,8 @@ fn browser(workspace: &Workspace) -> Result<()> {
         let mut npx = command(workspace, "npx", &format!("--no-install {check}"));
         run(npx
             .current_dir(workspace.end2end())
-            .env("CARGO_TARGET_DIR", &workspace.target))?;
+            .env("CARGO_TARGET_DIR", &workspace.target)
+            .env(canary::FOLDER_VARIABLE, canary::folder(workspace)))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::header::{Header, PublicHeader};
 use super::nav::{Nav, Place};
 use crate::backend::BackendRef;
 use crate::context::PageContext;
+use crate::done::Done;
 use crate::islands::LiveBanner;
 use crate::text;
 use crate::types::{PublicStatus, Role};
@@ -23,6 +24,7 @@ pub fn Frame(
     let context = expect_context::<PageContext>();
     let status = status();
     let simulated = status.as_ref().is_some_and(|status| status.simulated);
+    let done = Done::of(&context.path);
     match context.user.clone() {
         Some(user) => {
             let admin = user.role == Role::Admin;
@@ -36,7 +38,10 @@ pub fn Frame(
                     <div class="frame-main">
                         {simulated.then(|| view! { <Simulated/> })}
                         {banner.map(|status| view! { <LiveBanner status signed_in=true admin/> }.into_any())}
-                        <main id="main" class="content" tabindex="-1" aria-labelledby="page-title">{children()}</main>
+                        <main id="main" class="content" tabindex="-1" aria-labelledby="page-title">
+                            <DoneNote done/>
+                            {children()}
+                        </main>
                         <Footer/>
                     </div>
                 </div>
@@ -71,6 +76,7 @@ pub fn CardFrame(
 ) -> impl IntoView {
     let context = expect_context::<PageContext>();
     let simulated = status().is_some_and(|status| status.simulated);
+    let done = Done::of(&context.path);
     let class = if wide {
         "card-column card-column-wide"
     } else {
@@ -82,7 +88,10 @@ pub fn CardFrame(
         <div class="frame frame-public">
             <PublicHeader context sign_in=false/>
             {simulated.then(|| view! { <Simulated/> })}
-            <main id="main" class=class tabindex="-1" aria-labelledby="page-title">{children()}</main>
+            <main id="main" class=class tabindex="-1" aria-labelledby="page-title">
+                <DoneNote done/>
+                {children()}
+            </main>
             <Footer/>
         </div>
     }
@@ -97,6 +106,19 @@ fn status() -> Option<PublicStatus> {
 #[component]
 fn PageTitle(title: &'static str) -> impl IntoView {
     use_context::<ServerMetaContext>().map(|_| view! { <Title text=format!("{title} · {}", text::PRODUCT)/> })
+}
+
+/// What the form did that led here.
+#[component]
+fn DoneNote(done: Option<Done>) -> impl IntoView {
+    done.map(|done| {
+        view! {
+            <div class="banner tone-ok" role="status" data-testid="done">
+                <Icon name="check"/>
+                <p class="banner-body">{done.words()}</p>
+            </div>
+        }
+    })
 }
 
 #[component]

@@ -91,6 +91,10 @@ fn Account(user: User) -> impl IntoView {
                 <span class="muted label">{user.email}</span>
                 <span class="muted label">{text::role(user.role)}</span>
             </p>
+            <ul class="account-links" role="list">
+                <li><a class="nav-link" href="/account"><Icon name="user"/>{text::nav::YOUR_ACCOUNT}</a></li>
+                <li><a class="nav-link" href="/account/tokens"><Icon name="key"/>{text::nav::TOKENS}</a></li>
+            </ul>
             <form method="post" action="/sign-out">
                 <button type="submit" class="button button-wide">
                     <Icon name="sign-out"/>

@@ -10,19 +10,23 @@ pub enum Place {
     Analyze,
     History,
     Status,
+    Users,
+    Audit,
     Doctor,
 }
 
 impl Place {
     const USE: [Self; 3] = [Self::Analyze, Self::History, Self::Status];
     /// For admins.
-    const OPERATE: [Self; 1] = [Self::Doctor];
+    const OPERATE: [Self; 3] = [Self::Users, Self::Audit, Self::Doctor];
 
     fn link(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Analyze => ("/", "analyze", text::nav::ANALYZE),
             Self::History => ("/history", "history", text::nav::HISTORY),
             Self::Status => ("/status", "status", text::nav::STATUS),
+            Self::Users => ("/admin/users", "users", text::nav::USERS),
+            Self::Audit => ("/admin/audit", "audit", text::nav::AUDIT),
             Self::Doctor => ("/admin/doctor", "doctor", text::nav::DOCTOR),
         }
     }

@@ -15,6 +15,7 @@ pub fn History() -> impl IntoView {
     let backend = expect_context::<BackendRef>();
     let context = expect_context::<PageContext>();
     let cursor = use_query_map().read_untracked().get("cursor");
+    let is_kept = backend.history_is_kept();
     Suspend::new(async move {
         let user_id = context.user.as_ref().map(|user| user.id.clone()).unwrap_or_default();
         let page = backend.analyses(&user_id, cursor.as_deref()).await;
@@ -26,11 +27,19 @@ pub fn History() -> impl IntoView {
                         <RegionError title=words::FAILED error request_id=context.request_id retry=context.path/>
                     }
                     .into_any(),
+                    Ok(page) if page.items.is_empty() && first && !is_kept => view! {
+                        <Region icon="history" title=words::OFF_TITLE reason=words::OFF action=Some(("/", words::EMPTY_ACTION))/>
+                    }
+                    .into_any(),
                     Ok(page) if page.items.is_empty() && first => view! {
                         <Region icon="history" title=words::EMPTY_TITLE reason=words::EMPTY action=Some(("/", words::EMPTY_ACTION))/>
                     }
                     .into_any(),
-                    Ok(page) => view! { <List page first/> }.into_any(),
+                    Ok(page) => view! {
+                        {(!is_kept).then(|| view! { <p class="note"><Icon name="history"/>{words::OFF_TITLE}". "{words::OFF}</p> })}
+                        <List page first/>
+                    }
+                    .into_any(),
                 }}
             </Frame>
         }

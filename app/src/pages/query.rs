@@ -22,6 +22,18 @@ pub(super) fn link(path: &str, name: &str, value: &str) -> String {
     }
 }
 
+/// `path` with all of these in its query.
+pub(super) fn link_all(path: &str, parts: &[(&str, String)]) -> String {
+    let pairs: Vec<String> = parts
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value)))
+        .collect();
+    match pairs.as_slice() {
+        [] => path.to_owned(),
+        pairs => format!("{path}?{}", pairs.join("&")),
+    }
+}
+
 fn encode(text: &str) -> String {
     text.bytes()
         .fold(String::with_capacity(text.len()), |mut encoded, byte| {

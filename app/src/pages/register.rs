@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 
-use crate::backend::BackendRef;
+use crate::backend::{BackendRef, MayRegister};
 use crate::components::{CardFrame, RefusedSummary};
 use crate::context::PageContext;
 use crate::pages::query;
@@ -10,8 +10,10 @@ use crate::text::{nav, register as text};
 #[component]
 pub fn Register() -> impl IntoView {
     let context = expect_context::<PageContext>();
-    if !use_context::<BackendRef>().is_some_and(|backend| backend.registration_open()) {
-        return view! { <Closed/> }.into_any();
+    match expect_context::<BackendRef>().may_register() {
+        MayRegister::Anyone => {}
+        MayRegister::Invited => return view! { <Closed title=text::INVITED_TITLE words=text::INVITED/> }.into_any(),
+        MayRegister::Nobody => return view! { <Closed title=text::CLOSED_TITLE words=text::CLOSED/> }.into_any(),
     }
     let next = query::carried("next", context.refused.as_ref());
     let sign_in = query::link("/sign-in", "next", &next);
@@ -37,12 +39,12 @@ pub fn Register() -> impl IntoView {
 }
 
 #[component]
-fn Closed() -> impl IntoView {
+fn Closed(title: &'static str, words: &'static str) -> impl IntoView {
     view! {
-        <CardFrame title=text::CLOSED_TITLE>
+        <CardFrame title>
             <section class="card card-form">
-                <h1 id="page-title">{text::CLOSED_TITLE}</h1>
-                <p class="muted">{text::CLOSED}</p>
+                <h1 id="page-title">{title}</h1>
+                <p class="muted">{words}</p>
                 <a class="button button-wide" href="/sign-in">{nav::SIGN_IN}</a>
             </section>
         </CardFrame>

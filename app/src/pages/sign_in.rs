@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 
-use crate::backend::BackendRef;
+use crate::backend::{BackendRef, MayRegister};
 use crate::components::{CardFrame, Field, RefusedSummary};
 use crate::context::{DemoAccount, PageContext};
 use crate::pages::query;
@@ -9,7 +9,7 @@ use crate::text::sign_in as text;
 #[component]
 pub fn SignIn() -> impl IntoView {
     let context = expect_context::<PageContext>();
-    let open = use_context::<BackendRef>().is_some_and(|backend| backend.registration_open());
+    let open = expect_context::<BackendRef>().may_register() == MayRegister::Anyone;
     let refused = context.refused;
     let next = query::carried("next", refused.as_ref());
     let register = query::link("/register", "next", &next);

@@ -1,6 +1,8 @@
 //! Pages rendered whole, as the server does, against a backend that answers what a test says.
 
+mod account;
 mod accounts;
+mod admin;
 mod analyses;
 mod fixture;
 mod service;

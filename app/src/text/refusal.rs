@@ -27,6 +27,9 @@ pub const PROVIDER_TROUBLE: &str = "The AI provider is having trouble. Please tr
 pub const PROVIDER_SLOW: &str = "The AI provider did not answer in time. Please try again.";
 pub const PROVIDER_GARBLED: &str = "The AI provider's answer could not be used. Please try again.";
 pub const BROKE_OFF: &str = "The answer broke off before its end. What came so far is kept; try again for a whole one.";
+pub const STOPS: &str = "The server restarts. Please try again in a few seconds.";
+pub const STOPS_MIDWAY: &str =
+    "The server restarts before the answer is whole. What came so far is kept; try again for a whole one.";
 pub const BLOCKED: &str = "The provider declined to answer this request for safety reasons. Rephrase it and try again.";
 pub const NOT_ACCEPTED: &str =
     "The provider does not accept this request as it is. Check the model, the options and the size of the input.";

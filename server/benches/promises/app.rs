@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-const ADMIN: &str = "admin@example.org";
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const ADMIN: &str = "admin@example.org";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// Thursday 15 January 2026, 12:00 UTC: 04:00 in Los Angeles.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_768_478_400_000);
 
@@ -33,7 +33,7 @@ pub(crate) struct App {
     client: Client,
     data: TempDir,
     stop: CancellationToken,
-    running: JoinSet<std::io::Result<()>>,
+    running: JoinSet<()>,
 }
 
 #[derive(Clone)]
@@ -127,6 +127,7 @@ impl App {
             ("GOOGLE_AI_BASE_URL", sim.base_url()),
             ("UPSTREAM_RPS", "0".to_owned()),
             ("CACHE_MAX_ENTRIES", "0".to_owned()),
+            ("RATE_LIMIT_REQUESTS", "0".to_owned()),
             ("KEYPOOL_ADMIN_EMAIL", ADMIN.to_owned()),
             ("KEYPOOL_ADMIN_PASSWORD", PASSWORD.to_owned()),
         ]
@@ -169,7 +170,7 @@ impl App {
     ) -> Result<(Self, T, Duration)> {
         self.stop.cancel();
         while let Some(ended) = self.running.join_next().await {
-            ended??;
+            ended?;
         }
         let done = meanwhile(self.data.path().join("data")).await?;
         let started = Instant::now();

@@ -5,11 +5,15 @@
 
 mod app;
 mod callers;
+mod dribbling;
 mod failover;
 mod figures;
 mod outage;
+mod process;
 mod quotas;
+mod reading;
 mod restart;
+mod stopping;
 
 use std::process::ExitCode;
 
@@ -17,7 +21,7 @@ use anyhow::{Result, bail};
 
 use crate::figures::Row;
 
-const PROMISES: [u32; 8] = [1, 2, 3, 5, 6, 7, 10, 16];
+const PROMISES: [u32; 11] = [1, 2, 3, 5, 6, 7, 10, 11, 12, 14, 16];
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -75,6 +79,9 @@ async fn measure(number: u32, amount: Amount) -> Result<Vec<Row>> {
         6 => Box::pin(quotas::shared_project(amount)).await,
         7 => Box::pin(callers::poison(amount)).await,
         10 => Box::pin(callers::leaving(amount)).await,
+        11 => Box::pin(reading::stopped_readers(amount)).await,
+        12 => Box::pin(dribbling::beside_dribbled_heads(amount)).await,
+        14 => Box::pin(stopping::sigterm(amount)).await,
         16 => Box::pin(restart::with_a_million_events(amount)).await,
         _ => Ok(Vec::new()),
     }

@@ -40,6 +40,7 @@ impl Accounts {
             email: email.to_owned(),
             password: password.expose_secret().to_owned(),
             name: "Admin".to_owned(),
+            invitation: None,
         };
         self.create(form, Role::Admin, now).await.map(|_| true)
     }
@@ -87,7 +88,11 @@ impl Accounts {
             });
         }
         let user = self
-            .prepare(check_account(&form, Role::Admin)?, Place::Known, now)
+            .prepare(
+                check_account(&form.email, &form.name, &form.password, Role::Admin)?,
+                Place::Known,
+                now,
+            )
             .await?;
         let shown = shown(&user);
         match self

@@ -34,6 +34,9 @@ pub(super) enum Place {
 }
 
 pub(super) struct Hasher {
+    /// How often it worked.
+    #[cfg(test)]
+    pub(super) asked: std::sync::atomic::AtomicU64,
     running: Arc<Semaphore>,
     line: Arc<Semaphore>,
     newcomers: Arc<Semaphore>,
@@ -42,6 +45,8 @@ pub(super) struct Hasher {
 impl Default for Hasher {
     fn default() -> Self {
         Self {
+            #[cfg(test)]
+            asked: std::sync::atomic::AtomicU64::new(0),
             running: Arc::new(Semaphore::new(AT_ONCE_MAX)),
             line: Arc::new(Semaphore::new(IN_LINE_MAX)),
             newcomers: Arc::new(Semaphore::new(NEWCOMERS_MAX)),
@@ -87,6 +92,8 @@ impl Hasher {
         place: Place,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AppError> {
+        #[cfg(test)]
+        self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let newcomer = match place {
             Place::Newcomer => Some(
                 Arc::clone(&self.newcomers)

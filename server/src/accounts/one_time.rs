@@ -1,4 +1,4 @@
-//! Opaque tokens: refresh tokens and set-up links.
+//! Opaque tokens: refresh tokens, set-up links, invitations, password links.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,43 +1,64 @@
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::Ordering;
 
+use app::types::{Credentials, NewInvitation, PasswordChange, Registration, UserPatch};
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
 use super::*;
+use crate::keyring::MasterKey;
 use crate::store::sqlite::SqliteStore;
+use crate::vault::Masters;
 
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-const PASSWORD: &str = "correct horse battery staple";
+mod invitations;
+mod rights;
+mod sign_ins;
 
-fn accounts() -> (TempDir, Accounts) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(SqliteStore::open(&dir.path().join("keypool.db")).expect("a store"));
-    let signer = TokenSigner::new(&"0123456789-a-secret-for-tests-only".into()).expect("a signer");
-    (dir, Accounts::new(store, signer))
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+pub(super) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+pub(super) const PASSWORD: &str = "correct horse battery staple";
+
+pub(super) async fn accounts() -> (TempDir, Accounts) {
+    accounts_with(config::Registration::Open).await
 }
 
-fn form(email: &str) -> Registration {
+pub(super) async fn accounts_with(registration: config::Registration) -> (TempDir, Accounts) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("keypool.db")).expect("a store"));
+    let signer = TokenSigner::new(&"0123456789-a-secret-for-tests-only".into()).expect("a signer");
+    let master = MasterKey::parse(&"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()).expect("a key");
+    let vault = Vault::unlock(Arc::clone(&store), Masters::set(master, None)).await;
+    (dir, Accounts::new(store, signer, vault.expect("a vault"), registration))
+}
+
+fn visitor() -> Visitor {
+    Visitor::new(HOME, Some("curl/8"))
+}
+
+pub(super) fn form(email: &str) -> Registration {
     Registration {
         email: email.to_owned(),
         password: PASSWORD.to_owned(),
         name: " Ada Lovelace ".to_owned(),
+        invitation: None,
     }
 }
 
-fn credentials(email: &str, password: &str) -> Credentials {
+pub(super) fn credentials(email: &str, password: &str) -> Credentials {
     Credentials {
         email: email.to_owned(),
         password: password.to_owned(),
+        code: None,
     }
 }
 
-fn later(duration: Duration) -> Timestamp {
+pub(super) fn later(duration: Duration) -> Timestamp {
     NOW.plus(duration)
 }
 
 #[tokio::test]
 async fn who_registers_can_sign_in() {
-    let (_dir, accounts) = accounts();
+    let (_dir, accounts) = accounts().await;
     let user = accounts
         .register(form(" Ada@Example.com "), HOME, NOW)
         .await
@@ -52,35 +73,56 @@ async fn who_registers_can_sign_in() {
         .expect("signed in");
     assert_eq!(signed_in, user);
     assert_eq!(accounts.user(&user.id).await.expect("found"), Some(user.clone()));
-    assert_eq!(accounts.users().await.expect("listed"), [user]);
+    let listed = accounts.accounts().await.expect("listed");
+    assert_eq!((listed.len(), &listed[0].id), (1, &user.id));
+}
+
+/// The answer to a sign-in, and how often a password was hashed for it.
+async fn refused(accounts: &Accounts, email: &str, password: &str) -> (AppError, u64) {
+    let before = accounts.hasher.asked.load(Ordering::Relaxed);
+    let tried = accounts.sign_in(credentials(email, password), HOME, NOW).await;
+    let work = accounts.hasher.asked.load(Ordering::Relaxed) - before;
+    (tried.expect_err("refused"), work)
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
-    let (_dir, accounts) = accounts();
+async fn wrong_unknown_and_disabled_get_the_same_answer_after_the_same_work() {
+    let (_dir, accounts) = accounts().await;
     accounts
         .register(form("ada@example.com"), HOME, NOW)
         .await
         .expect("registered");
-    let wrong = accounts
-        .sign_in(credentials("ada@example.com", "wrong horse battery staple"), HOME, NOW)
+    let away = accounts
+        .register(form("away@example.com"), HOME, NOW)
         .await
-        .expect_err("wrong");
-    let unknown = accounts
-        .sign_in(credentials("eve@example.com", PASSWORD), HOME, NOW)
+        .expect("registered");
+    accounts
+        .change(&away.id, &disabled(true), "operator")
         .await
-        .expect_err("unknown");
-    let no_email = accounts
-        .sign_in(credentials("no e-mail", PASSWORD), HOME, NOW)
-        .await
-        .expect_err("unknown");
-    assert_eq!(wrong.code, ErrorCode::Unauthenticated);
-    assert_eq!((&wrong, &wrong), (&unknown, &no_email));
+        .expect("disabled");
+    let wrong = refused(&accounts, "ada@example.com", "wrong horse battery staple").await;
+    assert_eq!((wrong.0.code, wrong.1), (ErrorCode::Unauthenticated, 1));
+    for (email, password) in [
+        ("eve@example.com", PASSWORD),
+        ("no e-mail", PASSWORD),
+        ("", ""),
+        ("away@example.com", PASSWORD),
+        ("away@example.com", "wrong horse battery staple"),
+    ] {
+        assert_eq!(refused(&accounts, email, password).await, wrong, "{email} {password}");
+    }
+}
+
+fn disabled(disabled: bool) -> UserPatch {
+    UserPatch {
+        disabled: Some(disabled),
+        ..UserPatch::default()
+    }
 }
 
 #[tokio::test]
 async fn too_many_wrong_passwords_have_to_wait() {
-    let (_dir, accounts) = accounts();
+    let (_dir, accounts) = accounts().await;
     accounts
         .register(form("ada@example.com"), HOME, NOW)
         .await
@@ -110,7 +152,7 @@ async fn too_many_wrong_passwords_have_to_wait() {
 
 #[tokio::test]
 async fn a_refused_form_names_its_field() {
-    let (_dir, accounts) = accounts();
+    let (_dir, accounts) = accounts().await;
     accounts
         .register(form("ada@example.com"), HOME, NOW)
         .await
@@ -157,16 +199,29 @@ async fn a_refused_form_names_its_field() {
     }
 }
 
+async fn by_token(accounts: &Accounts, tokens: &app::types::SignedIn) -> Result<(User, String), AppError> {
+    accounts
+        .by_access_token(&tokens.access_token.as_str().into(), NOW)
+        .await
+}
+
 #[tokio::test]
 async fn refresh_tokens_rotate_and_a_second_use_ends_the_family() {
-    let (_dir, accounts) = accounts();
+    let (_dir, accounts) = accounts().await;
     let user = accounts
         .register(form("ada@example.com"), HOME, NOW)
         .await
         .expect("registered");
-    let first = accounts.issue_tokens(user.clone(), NOW).await.expect("issued");
-    let other = accounts.issue_tokens(user.clone(), NOW).await.expect("issued");
-    assert_eq!(accounts.verify(&first.access_token, NOW).expect("valid").sub, user.id);
+    let first = accounts
+        .issue_tokens(user.clone(), &visitor(), NOW)
+        .await
+        .expect("issued");
+    let other = accounts
+        .issue_tokens(user.clone(), &visitor(), NOW)
+        .await
+        .expect("issued");
+    let (known, _) = by_token(&accounts, &first).await.expect("valid");
+    assert_eq!(known, user);
     let second = accounts.refresh(&first.refresh_token, NOW).await.expect("rotated");
     assert_ne!(second.refresh_token, first.refresh_token);
     assert_eq!(second.user, user);
@@ -174,20 +229,28 @@ async fn refresh_tokens_rotate_and_a_second_use_ends_the_family() {
         let error = accounts.refresh(token, NOW).await.map(|_| ()).expect_err("revoked");
         assert_eq!(error.code, ErrorCode::Unauthenticated);
     }
+    for tokens in [&first, &second] {
+        let ended = by_token(&accounts, tokens).await.expect_err("the sign-in is ended");
+        assert_eq!(ended.code, ErrorCode::Unauthenticated);
+    }
+    by_token(&accounts, &other)
+        .await
+        .expect("another sign-in is another family");
     accounts
         .refresh(&other.refresh_token, NOW)
         .await
-        .expect("another sign-in is another family");
+        .expect("that one goes on");
 }
 
 #[tokio::test]
 async fn refresh_tokens_end_after_thirty_days_by_sign_out_and_by_a_new_password() {
-    let (_dir, accounts) = accounts();
+    let (_dir, accounts) = accounts().await;
     let user = accounts
         .register(form("ada@example.com"), HOME, NOW)
         .await
         .expect("registered");
-    let issue = || accounts.issue_tokens(user.clone(), NOW);
+    let home = visitor();
+    let issue = || accounts.issue_tokens(user.clone(), &home, NOW);
     let old = issue().await.expect("issued").refresh_token;
     accounts
         .refresh(&old, later(REFRESH_TOKEN_LIFE))
@@ -204,7 +267,7 @@ async fn refresh_tokens_end_after_thirty_days_by_sign_out_and_by_a_new_password(
         .expect_err("signed out");
     let with_old_password = issue().await.expect("issued").refresh_token;
     accounts
-        .set_password("ada@example.com", &"another horse battery staple".into())
+        .set_password(&user.id, &"another horse battery staple".into())
         .await
         .expect("changed");
     accounts
@@ -220,68 +283,8 @@ async fn refresh_tokens_end_after_thirty_days_by_sign_out_and_by_a_new_password(
 }
 
 #[tokio::test]
-async fn operators_change_roles_and_passwords_by_email() {
-    let (_dir, accounts) = accounts();
-    accounts
-        .create(form("root@example.com"), Role::Admin, NOW)
-        .await
-        .expect("created");
-    accounts
-        .register(form("ada@example.com"), HOME, NOW)
-        .await
-        .expect("registered");
-    assert_eq!(
-        accounts
-            .set_role("Ada@Example.com", Role::Viewer)
-            .await
-            .expect("changed")
-            .role,
-        Role::Viewer
-    );
-    let changed = accounts
-        .sign_in(credentials("ada@example.com", PASSWORD), HOME, NOW)
-        .await
-        .expect("signed in");
-    assert_eq!(changed.role, Role::Viewer);
-    let last = accounts
-        .set_role("root@example.com", Role::User)
-        .await
-        .expect_err("the only admin");
-    assert_eq!((last.code, last.field.as_deref()), (ErrorCode::Conflict, Some("role")));
-    accounts
-        .set_role("root@example.com", Role::Admin)
-        .await
-        .expect("no change");
-    assert_eq!(
-        accounts
-            .set_role("eve@example.com", Role::User)
-            .await
-            .expect_err("unknown")
-            .code,
-        ErrorCode::NotFound
-    );
-    assert_eq!(
-        accounts
-            .set_password("ada@example.com", &"short".into())
-            .await
-            .expect_err("short")
-            .field
-            .as_deref(),
-        Some("password")
-    );
-    accounts
-        .set_password("ada@example.com", &"another horse battery staple".into())
-        .await
-        .expect("changed");
-    accounts
-        .sign_in(credentials("ada@example.com", PASSWORD), HOME, NOW)
-        .await
-        .expect_err("the old password");
-}
-
-#[tokio::test]
 async fn the_first_admin_of_the_settings_is_made_once() {
-    let (_dir, accounts) = accounts();
+    let (_dir, accounts) = accounts().await;
     assert!(!accounts.has_admin().await.expect("read"));
     accounts
         .ensure_first_admin("root@example.com", &"password1234".into(), NOW)
@@ -299,12 +302,12 @@ async fn the_first_admin_of_the_settings_is_made_once() {
             .await
             .expect("there is one")
     );
-    assert_eq!(accounts.users().await.expect("listed").len(), 1);
+    assert_eq!(accounts.accounts().await.expect("listed").len(), 1);
 }
 
 #[tokio::test]
 async fn a_set_up_link_makes_one_admin_within_thirty_minutes() {
-    let (_dir, accounts) = accounts();
+    let (_dir, accounts) = accounts().await;
     let link = || async {
         accounts
             .create_set_up_link(NOW)
@@ -365,7 +368,7 @@ async fn a_set_up_link_makes_one_admin_within_thirty_minutes() {
 
 #[tokio::test]
 async fn accounts_from_one_address_are_bounded_and_mistakes_in_the_form_do_not_count() {
-    let (_dir, accounts) = accounts();
+    let (_dir, accounts) = accounts().await;
     for _ in 0..50 {
         let refused = accounts.register(form("no e-mail"), HOME, NOW).await;
         assert_eq!(refused.expect_err("a bad form").code, ErrorCode::BadRequest);

@@ -9,6 +9,7 @@ use app::error::{AppError, ErrorCode};
 use pool::Timestamp;
 
 use crate::email::Email;
+use crate::network::subscriber;
 
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 /// For one account from one address: a stranger elsewhere does not use up the owner's tries.
@@ -17,6 +18,9 @@ const ACCOUNT_TRIES_MAX: u32 = 10;
 const ADDRESS_TRIES_MAX: u32 = 100;
 /// Accounts made from one address: enough for a class behind one router, too few to fill the store.
 pub(super) const REGISTRATIONS_MAX: u32 = 30;
+/// Codes of a second factor for one account, from wherever: who tries them has the password already, and from many
+/// addresses would come through six digits in the end.
+pub(super) const CODES_MAX: u32 = 30;
 /// Windows remembered. When it is full the oldest goes: forgetting one is better than growing without end.
 const WINDOWS_MAX: usize = 50_000;
 
@@ -25,6 +29,7 @@ enum Scope {
     Address(IpAddr),
     Account(Email, IpAddr),
     Registration(IpAddr),
+    Codes(String),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +49,7 @@ impl Throttle {
     /// # Errors
     /// `RATE_LIMITED` with the time to wait.
     pub(super) fn take(&self, email: Option<&Email>, from: IpAddr, now: Timestamp) -> Result<(), AppError> {
-        let from = network(from);
+        let from = subscriber(from);
         let account = email.map(|email| (Scope::Account(email.clone(), from), ACCOUNT_TRIES_MAX));
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         for (scope, tries_max) in [Some((Scope::Address(from), ADDRESS_TRIES_MAX)), account]
@@ -62,13 +67,28 @@ impl Throttle {
     /// `RATE_LIMITED` with the time to wait.
     pub(super) fn take_registration(&self, from: IpAddr, now: Timestamp) -> Result<(), AppError> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut windows, Scope::Registration(network(from)), REGISTRATIONS_MAX, now)
-            .map_err(|wait| too_many("Too many accounts were made from this address.", wait))
+        count(
+            &mut windows,
+            Scope::Registration(subscriber(from)),
+            REGISTRATIONS_MAX,
+            now,
+        )
+        .map_err(|wait| too_many("Too many accounts were made from this address.", wait))
+    }
+
+    /// Takes one of the codes that may be tried on an account, the right ones too.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` with the time to wait.
+    pub(super) fn take_code(&self, user_id: &str, now: Timestamp) -> Result<(), AppError> {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        count(&mut windows, Scope::Codes(user_id.to_owned()), CODES_MAX, now)
+            .map_err(|wait| too_many("Too many codes were tried on this account.", wait))
     }
 
     /// The right password came: earlier mistakes of this person do not count any more.
     pub(super) fn forgive(&self, email: &Email, from: IpAddr) {
-        let scope = Scope::Account(email.clone(), network(from));
+        let scope = Scope::Account(email.clone(), subscriber(from));
         self.windows
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -102,14 +122,6 @@ fn make_room(windows: &mut BTreeMap<Scope, Window>, now: Timestamp) {
         // A tenth at once, so that a flood does not pay for this at every try.
         let cut = began.get(WINDOWS_MAX / 10).copied().unwrap_or(now);
         windows.retain(|_, window| window.began > cut);
-    }
-}
-
-/// An IPv6 subscriber has a /64 of addresses to try from.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -213,6 +225,17 @@ mod tests {
         }
         throttle.forgive(&ada, home);
         throttle.take(Some(&ada), home, NOON).expect("cleared");
+    }
+
+    #[test]
+    fn codes_of_one_account_are_bounded_from_all_addresses_together() {
+        let throttle = Throttle::default();
+        for _ in 0..CODES_MAX {
+            throttle.take_code("ada", NOON).expect("within the limit");
+        }
+        throttle.take_code("ada", NOON).expect_err("over the limit");
+        throttle.take_code("eve", NOON).expect("another account");
+        throttle.take_code("ada", NOON.plus(WINDOW)).expect("a new window");
     }
 
     #[test]

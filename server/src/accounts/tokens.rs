@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use app::error::{AppError, ErrorCode};
-use app::types::{Role, User};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use pool::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -22,6 +23,8 @@ const AUDIENCE: &str = "keypool-api";
 const TYPE: &str = "at+jwt";
 const OPERATOR_AUDIENCE: &str = "keypool-operator";
 const OPERATOR_TYPE: &str = "keypool-operator+jwt";
+const KEY_ID_PURPOSE: &str = "keypool/1 jwt key id";
+const KEY_ID_BYTES: usize = 8;
 /// Longer ones are none of ours and not worth decoding.
 const TOKEN_BYTES_MAX: usize = 4096;
 const PLACEHOLDERS: [&str; 5] = [
@@ -32,14 +35,16 @@ const PLACEHOLDERS: [&str; 5] = [
     "change-me",
 ];
 
-/// What an access token says. Times in seconds since the Unix epoch.
+/// What an access token says. Times in seconds since the Unix epoch. What its holder may do is not in it: that is asked of
+/// the account each time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     pub iss: String,
     pub aud: String,
     /// The user's id.
     pub sub: String,
-    pub role: Role,
+    /// The sign-in it came from: with that it ends.
+    pub sid: String,
     pub iat: u64,
     pub nbf: u64,
     pub exp: u64,
@@ -55,6 +60,8 @@ pub enum TokenError {
     Expired,
     #[error("The access token is not valid yet. Check the clocks.")]
     NotYetValid,
+    #[error("The sign-in of this access token was ended. Sign in again.")]
+    Ended,
 }
 
 impl From<TokenError> for AppError {
@@ -87,9 +94,33 @@ pub enum WeakSecret {
 /// Signs and verifies access tokens and operator tokens.
 pub struct TokenSigner {
     encoding: EncodingKey,
-    decoding: DecodingKey,
+    /// The one that signs first. A token names its own; none is tried in turn.
+    keys: Vec<VerifyingKey>,
     validation: Validation,
     operator_validation: Validation,
+}
+
+struct VerifyingKey {
+    /// Stands in a token's header as `kid`. Tells nothing of the secret.
+    id: String,
+    decoding: DecodingKey,
+}
+
+impl VerifyingKey {
+    fn new(secret: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(KEY_ID_PURPOSE)
+            .chain_update(secret)
+            .finalize();
+        Self {
+            id: digest
+                .iter()
+                .take(KEY_ID_BYTES)
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+            decoding: DecodingKey::from_secret(secret.as_bytes()),
+        }
+    }
 }
 
 impl TokenSigner {
@@ -98,29 +129,35 @@ impl TokenSigner {
     pub fn new(secret: &SecretString) -> Result<Self, WeakSecret> {
         let secret = secret.expose_secret();
         check_secret(secret)?;
-        let (encoding, decoding) = (
-            EncodingKey::from_secret(secret.as_bytes()),
-            DecodingKey::from_secret(secret.as_bytes()),
-        );
         Ok(Self {
-            encoding,
-            decoding,
+            encoding: EncodingKey::from_secret(secret.as_bytes()),
+            keys: vec![VerifyingKey::new(secret)],
             validation: validation(AUDIENCE, &["exp", "nbf", "iss", "aud", "sub"]),
             operator_validation: validation(OPERATOR_AUDIENCE, &["exp", "iss", "aud"]),
         })
+    }
+
+    /// Takes what an earlier secret signed, too, until that runs out.
+    ///
+    /// # Errors
+    /// As [`TokenSigner::new`].
+    pub fn also_verifying(mut self, previous: &SecretString) -> Result<Self, WeakSecret> {
+        check_secret(previous.expose_secret())?;
+        self.keys.push(VerifyingKey::new(previous.expose_secret()));
+        Ok(self)
     }
 
     /// A token for [`ACCESS_TOKEN_LIFE`] from now.
     ///
     /// # Errors
     /// `INTERNAL` when the cryptography fails.
-    pub fn sign(&self, user: &User, now: Timestamp) -> Result<String, AppError> {
+    pub fn sign(&self, user_id: &str, sign_in: &str, now: Timestamp) -> Result<String, AppError> {
         let issued = now.as_millis() / 1000;
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
-            sub: user.id.clone(),
-            role: user.role,
+            sub: user_id.to_owned(),
+            sid: sign_in.to_owned(),
             iat: issued,
             nbf: issued,
             exp: issued.saturating_add(ACCESS_TOKEN_LIFE.as_secs()),
@@ -132,21 +169,20 @@ impl TokenSigner {
     /// # Errors
     /// See [`TokenError`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(TokenError::Invalid);
-        }
-        let token =
-            jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| TokenError::Invalid)?;
-        // A refresh token or anything else signed with this secret some day must not pass for an access token.
-        if token.header.typ.as_deref() != Some(TYPE) {
-            return Err(TokenError::Invalid);
-        }
-        let claims = token.claims;
+        let claims: Claims = self.decode(token, TYPE, &self.validation).ok_or(TokenError::Invalid)?;
         let now = now.as_millis() / 1000;
+        let life = claims.exp.checked_sub(claims.iat).ok_or(TokenError::Invalid)?;
+        let is_whole = [&claims.sub, &claims.sid, &claims.jti]
+            .iter()
+            .all(|text| !text.is_empty());
+        // Ours live no longer: one that does was made by another hand that has the secret.
+        if !is_whole || life > ACCESS_TOKEN_LIFE.as_secs() {
+            return Err(TokenError::Invalid);
+        }
         if now >= claims.exp.saturating_add(LEEWAY.as_secs()) {
             return Err(TokenError::Expired);
         }
-        if now.saturating_add(LEEWAY.as_secs()) < claims.nbf {
+        if now.saturating_add(LEEWAY.as_secs()) < claims.nbf.max(claims.iat) {
             return Err(TokenError::NotYetValid);
         }
         Ok(claims)
@@ -171,27 +207,44 @@ impl TokenSigner {
     /// Whether it is an operator token of this `JWT_SECRET` that is still good. Both ends read the same clock, so there is no
     /// leeway.
     pub fn is_operator(&self, token: &str, now: Timestamp) -> bool {
-        if token.len() > TOKEN_BYTES_MAX {
-            return false;
-        }
-        let decoded = jsonwebtoken::decode::<OperatorClaims>(token, &self.decoding, &self.operator_validation);
-        decoded.is_ok_and(|token| {
+        let claims: Option<OperatorClaims> = self.decode(token, OPERATOR_TYPE, &self.operator_validation);
+        claims.is_some_and(|claims| {
             let now = now.as_millis() / 1000;
-            token.header.typ.as_deref() == Some(OPERATOR_TYPE)
-                && (token.claims.iat..token.claims.exp).contains(&now)
-                && token.claims.exp.saturating_sub(token.claims.iat) <= OPERATOR_TOKEN_LIFE.as_secs()
+            (claims.iat..claims.exp).contains(&now)
+                && claims.exp.saturating_sub(claims.iat) <= OPERATOR_TOKEN_LIFE.as_secs()
         })
     }
 
+    /// The claims of a token with exactly our header. Nothing the header says is obeyed but which of our keys it names:
+    /// neither another algorithm or type, nor a key of its own or an address of one, nor an extension to be understood.
+    fn decode<T: DeserializeOwned>(&self, token: &str, typ: &str, validation: &Validation) -> Option<T> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        let named = header.kid.as_deref()?;
+        let key = self.keys.iter().find(|key| key.id == named)?;
+        if header != our_header(typ, key) {
+            return None;
+        }
+        let token = jsonwebtoken::decode(token, &key.decoding, validation).ok()?;
+        Some(token.claims)
+    }
+
     fn encode(&self, typ: &str, claims: &impl Serialize) -> Result<String, AppError> {
-        let header = Header {
-            typ: Some(typ.to_owned()),
-            ..Header::new(Algorithm::HS256)
-        };
-        jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|error| {
+        let key = self.keys.first().ok_or_else(AppError::internal)?;
+        jsonwebtoken::encode(&our_header(typ, key), claims, &self.encoding).map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
             AppError::internal()
         })
+    }
+}
+
+fn our_header(typ: &str, key: &VerifyingKey) -> Header {
+    Header {
+        typ: Some(typ.to_owned()),
+        kid: Some(key.id.clone()),
+        ..Header::new(Algorithm::HS256)
     }
 }
 

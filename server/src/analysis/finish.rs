@@ -65,11 +65,15 @@ impl Analysis {
 
     /// The page asks for the stored answer as soon as it has the last event.
     pub(super) async fn keep_in_history(&mut self, stored: StoredAnalysis) {
-        if self.caller.is_nobody() {
-            return;
+        if !self.caller.is_nobody() {
+            self.deps.history.keep(stored, &self.caller).await;
         }
-        if let Err(error) = self.deps.store.insert_analysis(stored).await {
-            warn!(request_id = %self.caller.request_id, %error, "an analysis was answered but could not be kept in its owner's history");
+    }
+
+    /// The same for one that its caller does not wait for.
+    fn keep_in_history_later(&self, stored: StoredAnalysis) {
+        if !self.caller.is_nobody() && self.deps.history.is_kept() {
+            self.deps.recorder.record(Entry::Analysis(Box::new(stored)));
         }
     }
 
@@ -94,9 +98,7 @@ impl Analysis {
             AnalysisState::Interrupted
         };
         let stored = self.stored(state, None, TokenUsage::default(), Some(error.clone()));
-        if !self.caller.is_nobody() {
-            self.deps.recorder.record(Entry::Analysis(Box::new(stored)));
-        }
+        self.keep_in_history_later(stored);
         self.settle().await;
         StreamEvent::Error(Box::new(error))
     }
@@ -252,9 +254,7 @@ impl Drop for Analysis {
             false,
         );
         let stored = self.stored(AnalysisState::Stopped, None, TokenUsage::default(), None);
-        if !self.caller.is_nobody() {
-            self.deps.recorder.record(Entry::Analysis(Box::new(stored)));
-        }
+        self.keep_in_history_later(stored);
     }
 }
 

@@ -10,6 +10,9 @@ use super::words;
 use crate::clock::rfc3339;
 use crate::provider::Failure;
 
+/// Until a server that was told to stop is likely to be back.
+const RESTART_SECONDS: u64 = 5;
+
 /// No key could be leased.
 pub(super) fn exhausted(exhausted: &Exhausted, last: Option<&Failure>, now: Timestamp) -> AppError {
     match last {
@@ -31,6 +34,14 @@ pub(super) fn exhausted(exhausted: &Exhausted, last: Option<&Failure>, now: Time
 pub(super) fn line_is_full(exhausted: &Exhausted, waiting: usize, now: Timestamp) -> AppError {
     let error = AppError::new(ErrorCode::NoCapacity, text::LINE_IS_FULL).details(format!("{waiting} requests wait."));
     self::waiting(error, exhausted.retry_at, now)
+}
+
+/// The server ends, and the answer is not there yet.
+pub(super) fn server_stops(sent_on: bool) -> AppError {
+    let words = if sent_on { text::STOPS_MIDWAY } else { text::STOPS };
+    let mut error = AppError::new(ErrorCode::NoCapacity, words);
+    error.retry_after_seconds = Some(RESTART_SECONDS);
+    error
 }
 
 /// The time for the whole request ran out.

@@ -35,6 +35,13 @@ impl Flights {
         then();
     }
 
+    /// The same for those that `goes` names.
+    pub(super) fn forget(&self, goes: impl Fn(&CacheKey) -> bool, then: impl FnOnce()) {
+        let mut open = self.lock();
+        open.by_key.retain(|key, _| !goes(key));
+        then();
+    }
+
     /// A panic under the lock would be a bug; a flight lost by it costs a call, not an answer.
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

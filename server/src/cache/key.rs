@@ -8,17 +8,41 @@ use crate::provider::Content;
 /// Changes when the form does, so that a form never meets one of another version in a shared cache.
 const VERSION: &[u8] = b"keypool response 1";
 
-/// SHA-256 over the canonical form of a request and whose it is.
+/// SHA-256 over the canonical form of a request and whose it is, and over whose it is alone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CacheKey([u8; 32]);
+pub struct CacheKey {
+    tenant: [u8; 32],
+    request: [u8; 32],
+}
 
 impl CacheKey {
     /// `tenant`: who may see the answer. `model`: the one asked for, defaults filled in.
     pub fn new(tenant: &str, model: &str, content: &Content) -> Self {
         let mut hash = Sha256::new();
         write_canonical(tenant, model, content, &mut |bytes| hash.update(bytes));
-        Self(hash.finalize().into())
+        Self {
+            tenant: digest_of(tenant),
+            request: hash.finalize().into(),
+        }
     }
+
+    /// Tells one request of a tenant from another, in the next version's process too.
+    pub fn request(&self) -> [u8; 32] {
+        self.request
+    }
+
+    /// For finding all of one tenant: [`CacheKey::is_of`].
+    pub(super) fn tenant(tenant: &str) -> [u8; 32] {
+        digest_of(tenant)
+    }
+
+    pub(super) fn is_of(&self, tenant: &[u8; 32]) -> bool {
+        self.tenant == *tenant
+    }
+}
+
+fn digest_of(tenant: &str) -> [u8; 32] {
+    Sha256::digest(tenant.as_bytes()).into()
 }
 
 /// Every field in a fixed order, texts and lists behind their length, what may be absent behind 0 or 1: the fields can be
@@ -46,6 +70,14 @@ fn write_canonical(tenant: &str, model: &str, content: &Content, sink: &mut impl
         // As base64: two ways to write the same bytes are at worst a call too many.
         write_text(data.as_bytes(), sink);
     }
+}
+
+/// For fuzzing.
+#[doc(hidden)]
+pub fn canonical_form(tenant: &str, model: &str, content: &Content) -> Vec<u8> {
+    let mut form = Vec::new();
+    write_canonical(tenant, model, content, &mut |bytes| form.extend_from_slice(bytes));
+    form
 }
 
 fn write_text(text: &[u8], sink: &mut impl FnMut(&[u8])) {

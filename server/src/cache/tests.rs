@@ -348,3 +348,32 @@ async fn what_was_asked_before_clearing_is_not_kept_after_it() {
     assert_eq!(hit(&cache, "one").as_deref(), Some("new"));
     check(&cache, (1, 1, 4, 1));
 }
+
+#[tokio::test]
+async fn what_is_forgotten_of_one_person_is_kept_of_another() {
+    let (cache, _) = cache(10);
+    let of_bob = CacheKey::new(
+        "bob",
+        "gemini-2.5-flash",
+        &Content {
+            prompt: "kept".to_owned(),
+            system: None,
+            images: Vec::new(),
+            temperature: None,
+            max_output_tokens: None,
+        },
+    );
+    let Entry::Lead(bobs) = cache.enter(of_bob) else {
+        panic!("bob shares an answer");
+    };
+    bobs.fill(answer("bob's"));
+    lead(&cache, "kept").fill(answer("old"));
+    let early = lead(&cache, "one");
+    let follower = follow(&cache, "one");
+    cache.forget("ada");
+    assert_eq!(hit(&cache, "kept"), None);
+    early.fill(answer("old"));
+    assert_eq!(follower.wait().await.expect("an answer").text, "old");
+    assert_eq!(hit(&cache, "one"), None, "it was under way when all was forgotten");
+    assert_eq!(name(&cache.enter(of_bob)), "a hit");
+}

@@ -1,5 +1,6 @@
 //! `keypool keys …`: the pool's keys without a browser.
 
+mod rewrap;
 mod tables;
 mod way;
 
@@ -87,6 +88,20 @@ pub(super) enum KeysCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Seal every stored secret under the current master key, also while a server runs. Can be broken off and run again.
+    #[command(
+        after_help = "Examples:\n  keypool keys rewrap\n  keypool keys rewrap --new-key\n  keypool keys rewrap --status"
+    )]
+    Rewrap {
+        /// Make a new master.key first; not when `KEYPOOL_MASTER_KEY` is set.
+        #[arg(long)]
+        new_key: bool,
+        /// Only say how many are left.
+        #[arg(long, conflicts_with = "new_key")]
+        status: bool,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Take rests and faults away: of one key, of one model, or of everything.
     #[command(after_help = "Examples:\n  keypool keys reset\n  keypool keys reset 2 --model gemini-2.5-pro")]
     Reset {
@@ -142,6 +157,7 @@ impl KeysCommand {
             | Self::Test { common, .. }
             | Self::Enable { common, .. }
             | Self::Disable { common, .. }
+            | Self::Rewrap { common, .. }
             | Self::Reset { common, .. } => common,
         }
     }
@@ -226,6 +242,15 @@ async fn act(way: &Way, command: &KeysCommand) -> Result<(), anyhow::Error> {
         KeysCommand::Disable { number, force, .. } => {
             let key = way.disable(*number, *force).await?;
             show(json, &key, || said_of(&key, "is off"))
+        }
+        KeysCommand::Rewrap { status: true, .. } => {
+            let standing = way.master_key().await?;
+            show(json, &standing, || rewrap::standing(&standing))
+        }
+        KeysCommand::Rewrap { new_key, .. } => {
+            let report = way.rewrap(*new_key).await?;
+            show(json, &report, || rewrap::report(&report))?;
+            rewrap::check(&report)
         }
         KeysCommand::Reset { number, model, .. } => {
             let keys = way.reset(*number, model.as_deref()).await?;

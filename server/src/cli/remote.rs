@@ -1,10 +1,11 @@
 //! The server that runs on this data, asked over HTTP: the SQLite file has one user at a time.
 
+use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use reqwest::Method;
+use reqwest::{Method, Response};
 use serde_json::Value;
 use server::accounts::TokenSigner;
 use server::clock::Clock;
@@ -15,6 +16,9 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
 const FIND_TIME_MAX: Duration = Duration::from_secs(5);
 /// A thousand keys are tested within it.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(900);
+
+/// Of a file as large as all data.
+const DOWNLOAD_TIME_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// A running server that knows this machine's operator.
 pub(super) struct Remote {
@@ -68,6 +72,41 @@ impl Remote {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// As [`Remote::get`].
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Value, anyhow::Error> {
+        self.send(Method::PATCH, path, Some(body)).await
+    }
+
+    /// As [`Remote::get`].
+    pub(super) async fn delete(&self, path: &str) -> Result<Value, anyhow::Error> {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    /// Writes the body of the answer to a `POST`, which is a file and no envelope.
+    ///
+    /// # Errors
+    /// As [`Remote::get`]; also when the answer breaks off before its end.
+    pub(super) async fn download(&self, path: &str, to: &mut impl Write) -> Result<(), anyhow::Error> {
+        let token = self.signer.sign_operator(self.clock.now())?;
+        let request = self
+            .client
+            .post(format!("{}{path}", self.base))
+            .timeout(DOWNLOAD_TIME_MAX)
+            .bearer_auth(token);
+        let answered = request.send().await;
+        let mut response = answered.map_err(|_| anyhow!("the server at {} does not answer any more", self.base))?;
+        if !response.status().is_success() {
+            return Self::opened(response).await.map(|_| ());
+        }
+        loop {
+            let chunk = response.chunk().await;
+            match chunk.map_err(|_| anyhow!("the server at {} broke off", self.base))? {
+                Some(chunk) => to.write_all(&chunk)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, anyhow::Error> {
         let token = self.signer.sign_operator(self.clock.now())?;
         let mut request = self
@@ -79,6 +118,10 @@ impl Remote {
         }
         let answered = request.send().await;
         let response = answered.map_err(|_| anyhow!("the server at {} does not answer any more", self.base))?;
+        Self::opened(response).await
+    }
+
+    async fn opened(response: Response) -> Result<Value, anyhow::Error> {
         let status = response.status().as_u16();
         let mut envelope: Value = response
             .json()
@@ -103,7 +146,7 @@ impl Remote {
 }
 
 /// As reached from this machine: an address for all of its networks includes loopback.
-fn base_url(host: IpAddr, port: u16) -> String {
+pub(super) fn base_url(host: IpAddr, port: u16) -> String {
     match host {
         host if host.is_unspecified() => format!("http://127.0.0.1:{port}"),
         IpAddr::V6(host) => format!("http://[{host}]:{port}"),

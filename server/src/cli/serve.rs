@@ -1,11 +1,12 @@
 use anyhow::{Context, bail};
 use server::config::Config;
+use server::logging;
 use server::startup::{self, Options, Server};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 use super::say;
 use crate::demo::{self, Demo};
-use crate::logging;
 
 pub(super) async fn serve(mut config: Config, with_demo: bool) -> Result<(), anyhow::Error> {
     logging::start(&config);
@@ -25,9 +26,12 @@ pub(super) async fn serve(mut config: Config, with_demo: bool) -> Result<(), any
         demo::prepare_accounts(&server, &demo.accounts).await?;
     }
     greet(&server, demo.as_ref());
-    server.run(stop_signal()).await?;
+    let twice = run(server).await;
     if let Some(demo) = demo {
         demo.simulator.stop().await;
+    }
+    if twice {
+        bail!("stopped at once by a second signal: answers under way were cut");
     }
     Ok(())
 }
@@ -50,24 +54,54 @@ fn greet(server: &Server, demo: Option<&Demo>) {
     }
 }
 
-/// Ctrl+C, or SIGTERM from whoever runs the process.
-async fn stop_signal() {
-    let interrupt = async {
-        // Without the handler the signal ends the process anyway.
-        let _ = tokio::signal::ctrl_c().await;
+/// Whether a second signal ended it.
+async fn run(server: Server) -> bool {
+    let (first, second) = (CancellationToken::new(), CancellationToken::new());
+    let signals = async {
+        let mut signals = Signals::new();
+        signals.next().await;
+        first.cancel();
+        signals.next().await;
+        second.cancel();
+        std::future::pending::<()>().await;
     };
+    tokio::select! {
+        () = server.run_until(first.clone().cancelled_owned(), second.clone().cancelled_owned()) => {}
+        () = signals => {}
+    }
+    second.is_cancelled()
+}
+
+/// Ctrl+C, and SIGTERM from whoever runs the process. Without a handler a signal ends the process by itself.
+struct Signals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+        }
+    }
+
+    async fn next(&mut self) {
+        let interrupt = async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        #[cfg(unix)]
+        if let Some(terminate) = &mut self.terminate {
             tokio::select! {
                 () = interrupt => {}
                 _ = terminate.recv() => {}
             }
             return;
         }
+        interrupt.await;
     }
-    interrupt.await;
 }
 
 pub(super) async fn healthcheck(config: Config) -> Result<(), anyhow::Error> {

@@ -12,9 +12,15 @@ pub(super) fn whole(text: &str) -> Option<u64> {
     digits.then(|| text.parse().ok())?
 }
 
-/// Such as `500ms`, `30s`, `15m` or `1h`.
+/// Such as `500ms`, `30s`, `15m`, `1h` or `90d`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
-    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    let units = [
+        ("ms", 1),
+        ("s", 1_000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+    ];
     units.iter().find_map(|(unit, ms)| {
         let amount = whole(text.strip_suffix(unit)?)?;
         amount.checked_mul(*ms).map(Duration::from_millis)
@@ -33,44 +39,65 @@ pub(super) fn pace(text: &str) -> Option<Option<Pace>> {
     }))
 }
 
-/// Such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250; * paid rpm=1000`.
-pub fn limits(text: &str) -> Option<Vec<ModelLimits>> {
-    let entries = text.split(';').map(str::trim).filter(|entry| !entry.is_empty());
-    let entries: Vec<ModelLimits> = entries.map(limits_of_model).collect::<Option<_>>()?;
-    let named_twice = entries.iter().enumerate().any(|(place, entry)| {
-        let same = |other: &ModelLimits| (&other.model, other.tier) == (&entry.model, entry.tier);
-        entries[..place].iter().any(same)
-    });
-    (!named_twice).then_some(entries)
+/// Which entry of the limits is wrong, the first is 1, and what it must be. The value is not repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("entry {entry}: {what}")]
+pub struct LimitsFault {
+    pub entry: usize,
+    pub what: &'static str,
 }
 
-fn limits_of_model(entry: &str) -> Option<ModelLimits> {
+/// Such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250; * paid rpm=1000`.
+///
+/// # Errors
+/// The first entry that is wrong.
+pub fn limits(text: &str) -> Result<Vec<ModelLimits>, LimitsFault> {
+    let mut read: Vec<ModelLimits> = Vec::new();
+    let entries = text.split(';').map(str::trim).filter(|entry| !entry.is_empty());
+    for (place, entry) in entries.enumerate() {
+        let fault = |what| LimitsFault { entry: place + 1, what };
+        let new = limits_of_model(entry).map_err(fault)?;
+        let is_same = |other: &ModelLimits| (&other.model, other.tier) == (&new.model, new.tier);
+        if read.iter().any(is_same) {
+            return Err(fault("an entry before it is for the same model and tier"));
+        }
+        read.push(new);
+    }
+    Ok(read)
+}
+
+fn limits_of_model(entry: &str) -> Result<ModelLimits, &'static str> {
     let mut words = entry.split_whitespace();
-    let model = match words.next()? {
-        "*" => None,
-        name => Some(name.to_owned())
-            .filter(|name| app::types::is_model_name(name))?
-            .into(),
+    let model = match words.next() {
+        Some("*") => None,
+        Some(name) if app::types::is_model_name(name) => Some(name.to_owned()),
+        _ => return Err("its first word must be a model such as gemini-2.5-flash, or *"),
     };
-    let tier = match words.next()? {
-        "free" => Tier::Free,
-        "paid" => Tier::Paid,
-        _ => return None,
+    let tier = match words.next() {
+        Some("free") => Tier::Free,
+        Some("paid") => Tier::Paid,
+        _ => return Err("its second word must be free or paid"),
     };
     let mut limits = Limits::default();
     for word in words {
-        let (name, value) = word.split_once('=')?;
-        let value = Some(whole(value).filter(|value| *value > 0)?);
-        match name {
-            "rpm" => limits.requests_per_minute = value,
-            "tpm" => limits.tokens_per_minute = value,
-            "rpd" => limits.requests_per_day = value,
-            "tpd" => limits.tokens_per_day = value,
-            "concurrent" => limits.calls_at_once = value,
-            _ => return None,
-        }
+        let (name, value) = word.split_once('=').ok_or("its limits must be written as rpm=10")?;
+        let value = whole(value)
+            .filter(|value| *value > 0)
+            .ok_or("a limit must be a whole number from 1")?;
+        let limit = match name {
+            "rpm" => &mut limits.requests_per_minute,
+            "tpm" => &mut limits.tokens_per_minute,
+            "rpd" => &mut limits.requests_per_day,
+            "tpd" => &mut limits.tokens_per_day,
+            "concurrent" => &mut limits.calls_at_once,
+            _ => return Err("its limits must be rpm, tpm, rpd, tpd or concurrent"),
+        };
+        *limit = Some(value);
     }
-    (limits != Limits::default()).then_some(ModelLimits { model, tier, limits })
+    if limits == Limits::default() {
+        return Err("it names no limit: add one such as rpm=10");
+    }
+    Ok(ModelLimits { model, tier, limits })
 }
 
 #[cfg(test)]
@@ -86,7 +113,8 @@ mod tests {
         check(duration, "500ms", Some(Duration::from_millis(500)));
         check(duration, "30s", Some(Duration::from_secs(30)));
         check(duration, "0s", Some(Duration::ZERO));
-        for wrong in ["", "30", "s", "-1s", "+1s", "1.5s", "1d", "99999999999999999999h"] {
+        check(duration, "90d", Some(Duration::from_secs(90 * 86_400)));
+        for wrong in ["", "30", "s", "-1s", "+1s", "1.5s", "1w", "99999999999999999999h"] {
             check(duration, wrong, None);
         }
     }
@@ -123,22 +151,22 @@ mod tests {
                 ..Limits::default()
             },
         };
-        check(
-            limits,
-            "gemini-2.5-flash free rpm=10 rpd=250; * paid concurrent=4;",
-            Some(vec![flash, any]),
+        assert_eq!(
+            limits("gemini-2.5-flash free rpm=10 rpd=250; * paid concurrent=4;"),
+            Ok(vec![flash, any])
         );
-        for wrong in [
-            "* free rpm=1; * free rpm=2",
-            "flash",
-            "flash free",
-            "flash cheap rpm=1",
-            "a/b free rpm=1",
-            "flash free rpm=0",
-            "flash free rpm",
-            "flash free rph=1",
+        for (wrong, entry, word) in [
+            ("* free rpm=1; * free rpm=2", 2, "before"),
+            ("flash", 1, "second word"),
+            ("* paid rpm=1; flash free", 2, "no limit"),
+            ("flash cheap rpm=1", 1, "free or paid"),
+            ("a/b free rpm=1", 1, "first word"),
+            ("flash free rpm=0", 1, "from 1"),
+            ("flash free rpm", 1, "written as"),
+            ("flash free rph=1", 1, "concurrent"),
         ] {
-            check(limits, wrong, None);
+            let fault = limits(wrong).expect_err(wrong);
+            assert!(fault.entry == entry && fault.what.contains(word), "{wrong}: {fault}");
         }
     }
 }

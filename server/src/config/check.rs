@@ -1,3 +1,4 @@
+mod access;
 mod telling;
 
 use std::fmt;
@@ -14,9 +15,9 @@ use super::settings::{KEY_PREFIX, SETTINGS};
 use super::{
     CacheBounds, Config, FirstAdmin, LogFormat, ModelLimits, QueueBounds, amounts, effective, later, log_filter,
 };
-use crate::accounts::{Password, TokenSigner};
+use crate::accounts::Password;
 use crate::email::Email;
-use crate::keyring::{MasterKey, ProviderKey};
+use crate::keyring::ProviderKey;
 use crate::provider::is_base_url;
 
 /// One thing that is wrong, without the value.
@@ -85,14 +86,22 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
             .unwrap_or_default(),
         data_dir: PathBuf::from(checker.text("DATA_DIR")),
         site_dir: PathBuf::from(checker.text("SITE_DIR")),
-        jwt_secret: checker.jwt_secret(),
-        master_key: checker.master_key(),
+        jwt_secret: checker.jwt_secret("JWT_SECRET"),
+        jwt_secret_previous: checker.jwt_secret("JWT_SECRET_PREVIOUS"),
+        master_key: checker.master_key("KEYPOOL_MASTER_KEY"),
+        master_key_previous: checker.previous_master_key(),
         environment_keys: checker.environment_keys(),
         gemini_base_url: checker.base_url(),
         text_model: checker.model("GEMINI_MODEL"),
         vision_model: checker.model("GEMINI_VISION_MODEL"),
         first_admin: checker.first_admin(),
-        registration_open: checker.choice("KEYPOOL_REGISTRATION", &[("open", true), ("closed", false)]),
+        registration: checker.registration(),
+        history: checker.history(),
+        rate_limit: checker.rate_limit(),
+        connections: checker.connections(),
+        trusted_proxies: checker.networks("TRUSTED_PROXIES"),
+        cors_origins: checker.cors_origins(),
+        endpoint_networks: checker.networks("ENDPOINT_ALLOWED_NETWORKS"),
         strategy: checker.choice(
             "KEYPOOL_STRATEGY",
             &pool::Strategy::ALL.map(|strategy| (strategy.name(), strategy)),
@@ -169,7 +178,7 @@ impl Checker<'_> {
 
     fn duration(&mut self, name: &str) -> Duration {
         amounts::duration(&self.text(name)).unwrap_or_else(|| {
-            self.mistake(name, "must be a duration such as 500ms, 30s, 15m or 1h");
+            self.mistake(name, "must be a duration such as 500ms, 30s, 15m, 1h or 90d");
             Duration::ZERO
         })
     }
@@ -182,10 +191,12 @@ impl Checker<'_> {
     }
 
     fn limits(&mut self) -> Vec<ModelLimits> {
-        amounts::limits(&self.text("KEYPOOL_LIMITS")).unwrap_or_else(|| {
+        amounts::limits(&self.text("KEYPOOL_LIMITS")).unwrap_or_else(|fault| {
             self.mistake(
                 "KEYPOOL_LIMITS",
-                "must be entries such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250`, separated by `;`: a model or *, free or paid, and any of rpm, tpm, rpd, tpd, concurrent",
+                format_args!(
+                    "{fault}; write entries such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250`, separated by `;`"
+                ),
             );
             Vec::new()
         })
@@ -259,24 +270,6 @@ impl Checker<'_> {
             }
         }
         unused
-    }
-
-    fn jwt_secret(&mut self) -> Option<SecretString> {
-        let value = self.given("JWT_SECRET")?;
-        let value = SecretString::from(value);
-        if let Err(weak) = TokenSigner::new(&value) {
-            let text = weak.to_string();
-            self.mistake("JWT_SECRET", text.strip_prefix("JWT_SECRET ").unwrap_or(&text));
-        }
-        Some(value)
-    }
-
-    fn master_key(&mut self) -> Option<SecretString> {
-        let value = SecretString::from(self.given("KEYPOOL_MASTER_KEY")?);
-        if let Err(error) = MasterKey::parse(&value) {
-            self.mistake("KEYPOOL_MASTER_KEY", error);
-        }
-        Some(value)
     }
 
     fn environment_keys(&mut self) -> Vec<(u32, SecretString)> {

@@ -87,25 +87,32 @@ impl Layers {
         // A parse error's own text quotes the line, which may hold a secret.
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
-            Err(_) => {
-                self.mistakes.push(Mistake::new(path.display(), "is not valid TOML"));
+            Err(error) => {
+                let line = error.span().map_or(1, |span| {
+                    text.get(..span.start).unwrap_or_default().lines().count().max(1)
+                });
+                let what =
+                    format_args!("is not valid TOML at line {line}: a name twice, or a text without quotation marks");
+                self.mistakes.push(Mistake::new(path.display(), what));
                 return;
             }
         };
         for (name, value) in table {
-            let value = match value {
-                toml::Value::String(text) => text,
-                toml::Value::Integer(number) => number.to_string(),
-                toml::Value::Boolean(flag) => flag.to_string(),
-                toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-                    self.mistakes.push(Mistake::new(
-                        name.to_ascii_uppercase(),
-                        format_args!("must be a text, a whole number or true/false in {}", path.display()),
-                    ));
-                    continue;
-                }
+            let name = name.to_ascii_uppercase();
+            let Some(value) = plain(&name, value) else {
+                self.mistakes.push(Mistake::new(
+                    name,
+                    format_args!(
+                        "must be a text, a whole number, true/false or a list of texts in {}",
+                        path.display()
+                    ),
+                ));
+                continue;
             };
-            self.file.insert(name.to_ascii_uppercase(), value);
+            if self.file.insert(name.clone(), value).is_some() {
+                let what = format_args!("is in {} twice, in other letters: remove one", path.display());
+                self.mistakes.push(Mistake::new(name, what));
+            }
         }
     }
 
@@ -155,21 +162,69 @@ impl Layers {
     }
 }
 
+/// As the environment would have it: a list is written with what separates its parts there.
+fn plain(name: &str, value: toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(flag) => Some(flag.to_string()),
+        toml::Value::Array(items) => {
+            let texts: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+            Some(texts?.join(if name == "KEYPOOL_LIMITS" { "; " } else { ", " }))
+        }
+        toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn process_environment() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStringExt;
-
     use super::*;
 
+    fn of_file(text: &str) -> Layers {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("keypool.toml");
+        std::fs::write(&path, text).expect("written");
+        let mut layers = Layers::default();
+        layers.read_file(&path, true);
+        layers
+    }
+
+    #[test]
+    fn a_list_in_the_file_is_a_list() {
+        let layers = of_file(
+            "trusted_proxies = [\"10.0.0.0/8\", \"192.0.2.7\"]\nkeypool_limits = [\"* free rpm=1\", \"* paid rpm=2\"]\nport = 8080",
+        );
+        let config = super::super::check(&layers).expect("all right");
+        assert_eq!(
+            (config.trusted_proxies.len(), config.limits.len(), config.port),
+            (2, 2, 8080)
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_file_is_said_with_its_place_and_without_its_values() {
+        for (text, place) in [
+            ("port = 1\nport = \"canary\"", "line 2"),
+            ("port = 1\n\nhost = canary", "line 3"),
+            ("port = 1\nPORT = 2", "PORT"),
+            ("port = 1.5", "PORT"),
+            ("trusted_proxies = [1, 2]", "TRUSTED_PROXIES"),
+        ] {
+            let told = super::super::check(&of_file(text)).expect_err("wrong").to_string();
+            assert!(told.contains(place) && !told.contains("canary"), "{text}\n{told}");
+        }
+    }
+
+    #[cfg(unix)]
     #[test]
     fn values_that_are_not_utf_8_are_mistakes_where_the_name_is_ours() {
         let mut layers = Layers::default();
-        let broken = || OsString::from_vec(b"canary-\xff".to_vec());
+        let broken = || std::os::unix::ffi::OsStringExt::from_vec(b"canary-\xff".to_vec());
         layers.read_environment(
             ["PORT", "GOOGLE_AI_API_KEY_1", "KEYPOOL_STRATGY", "LESSCHARSET"].map(|name| (name.into(), broken())),
         );

@@ -39,7 +39,12 @@ fn nearest(name: &str) -> Option<&'static str> {
     SETTINGS
         .iter()
         .map(|setting| setting.name)
-        .find(|setting| is_near(name, setting))
+        .find(|setting| is_near(name, setting) || is_cut_short(name, setting))
+}
+
+/// The first words of a setting with its last ones left out, such as `QUEUE_WAIT`. One word is too little to tell.
+fn is_cut_short(name: &str, setting: &str) -> bool {
+    name.contains('_') && setting.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'))
 }
 
 /// One or two typing mistakes apart. Short names have many honest neighbours: there, two letters swapped.
@@ -100,6 +105,14 @@ mod tests {
         check("JWT_SERCET", Some("JWT_SECRET"));
         check("MONGO_URL", Some("MONGO_URI"));
         check("GEMINI_MODLE", Some("GEMINI_MODEL"));
+    }
+
+    #[test]
+    fn a_name_without_its_last_word_is_one_of_ours_cut_short() {
+        check("QUEUE_WAIT", Some("QUEUE_WAIT_MAX"));
+        check("ALERT_WEBHOOK", Some("ALERT_WEBHOOK_URL"));
+        check("RATE_LIMIT", Some("RATE_LIMIT_REQUESTS"));
+        check("CACHE", None);
     }
 
     #[test]

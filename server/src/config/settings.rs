@@ -62,8 +62,16 @@ pub const SETTINGS: &[Setting] = &[
         "signs access tokens; at least 32 characters; generated once when absent",
     ),
     secret(
+        "JWT_SECRET_PREVIOUS",
+        "the JWT_SECRET before this one: tokens signed with it stay good until they end",
+    ),
+    secret(
         "KEYPOOL_MASTER_KEY",
         "32 bytes in base64, encrypts provider keys at rest; generated once when absent",
+    ),
+    secret(
+        "KEYPOOL_MASTER_KEY_PREVIOUS",
+        "the KEYPOOL_MASTER_KEY before this one: opens what `keypool keys rewrap` has not sealed anew yet",
     ),
     plain(
         "GOOGLE_AI_BASE_URL",
@@ -85,7 +93,17 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "KEYPOOL_REGISTRATION",
         Some("open"),
-        "open or closed: whether people may create accounts themselves",
+        "open, invite or closed: whether people may create accounts themselves, with an invitation only, or not at all",
+    ),
+    plain(
+        "KEYPOOL_HISTORY",
+        Some("on"),
+        "on or off: whether analyses are kept as their owner's history",
+    ),
+    plain(
+        "HISTORY_RETENTION",
+        Some("90d"),
+        "how long an analysis is kept; 0d is until its owner deletes it",
     ),
     plain(
         "KEYPOOL_STRATEGY",
@@ -138,20 +156,39 @@ pub const SETTINGS: &[Setting] = &[
     plain("LOG_FORMAT", None, "pretty or json; pretty on a terminal when absent"),
     plain("ENABLE_ANALYTICS", Some("true"), "true or false: record usage events"),
     plain("NODE_ENV", None, "production turns on the checks of production"),
-    secret("MONGO_URI", "must not be set: this version stores in SQLite only"),
-    later_secret("REDIS_URL", "cache and rate limits shared through Redis"),
-    later(
+    plain(
         "RATE_LIMIT_REQUESTS",
         Some("1000"),
-        "requests a caller may make in a window",
+        "requests a caller may make in a window; 0 is off",
     ),
-    later("RATE_LIMIT_WINDOW", Some("900000"), "that window, in milliseconds"),
-    later("TRUSTED_PROXIES", None, "proxies whose X-Forwarded-For is believed"),
-    later(
+    plain("RATE_LIMIT_WINDOW", Some("900000"), "that window, in milliseconds"),
+    plain(
+        "CONNECTIONS_MAX",
+        Some("10000"),
+        "connections open at once; 0 is as many as the system allows",
+    ),
+    plain(
+        "CONNECTIONS_PER_ADDRESS_MAX",
+        Some("1000"),
+        "of those, from one address that is no trusted proxy; 0 is off",
+    ),
+    plain(
+        "TRUSTED_PROXIES",
+        None,
+        "proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8; separated by commas",
+    ),
+    plain(
         "CORS_ALLOWED_ORIGINS",
         None,
-        "origins that may call the API from a browser",
+        "origins whose pages may call the API, such as https://app.example.org; separated by commas",
     ),
+    plain(
+        "ENDPOINT_ALLOWED_NETWORKS",
+        None,
+        "networks that are not public and may be called all the same, such as 10.1.0.0/16; separated by commas",
+    ),
+    secret("MONGO_URI", "must not be set: this version stores in SQLite only"),
+    later_secret("REDIS_URL", "cache and rate limits shared through Redis"),
     later_secret("SENTRY_DSN", "error reporting"),
     later("OTEL_EXPORTER_OTLP_ENDPOINT", None, "traces"),
 ];

@@ -11,6 +11,7 @@ use super::place::{DataDir, SecretSource};
 use super::reach::{Reach, Step};
 use crate::config::Mistake;
 use crate::store::DeliveryState;
+use crate::vault::Standing;
 
 const FREE_BYTES_WARN: u64 = 1024 * 1024 * 1024;
 const FREE_BYTES_FAIL: u64 = 100 * 1024 * 1024;
@@ -31,6 +32,8 @@ pub struct Facts {
     pub free_bytes: Option<u64>,
     pub store: StoreFacts,
     pub secrets: Vec<(&'static str, SecretSource)>,
+    /// Absent when the store is not open.
+    pub vault: Option<Standing>,
     /// Absent when no call was to be made.
     pub reach: Option<Reach>,
     pub now: Timestamp,
@@ -75,6 +78,7 @@ pub fn examine(facts: &Facts) -> Vec<Check> {
     checks.push(disk_space(facts.free_bytes));
     checks.push(store(&facts.store));
     checks.extend(facts.secrets.iter().map(|(name, source)| secret(name, *source)));
+    checks.extend(facts.vault.as_ref().and_then(rotation));
     checks.push(provider(facts.reach.as_ref()));
     checks.push(clock(facts.reach.as_ref(), facts.now));
     match &facts.status {
@@ -175,6 +179,32 @@ fn secret(name: &'static str, source: SecretSource) -> Check {
             "Generated, and kept in the data folder: back it up with the data.",
         ),
         SecretSource::AtFirstStart => skipped(name, "Not set: the first start generates it into the data folder."),
+    }
+}
+
+/// Only while the master key is being changed.
+fn rotation(vault: &Standing) -> Option<Check> {
+    let name = "Master key";
+    let Standing { values, left, .. } = vault;
+    match (left, vault.previous) {
+        (0, None) => None,
+        (0, Some(_)) => {
+            let remedy = if vault.is_made {
+                "Run `keypool keys rewrap`: it forgets the previous one."
+            } else {
+                "Remove KEYPOOL_MASTER_KEY_PREVIOUS."
+            };
+            let message = "Nothing is under the previous master key any more.";
+            Some(warning(name, message, remedy))
+        }
+        _ => {
+            let message = format!("{left} of {values} stored secrets are still under the previous master key.");
+            Some(warning(
+                name,
+                message,
+                "Run `keypool keys rewrap`, and keep the previous key until it is done.",
+            ))
+        }
     }
 }
 

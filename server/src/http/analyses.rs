@@ -6,13 +6,16 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Html;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::AppState;
 use super::answer::{Answer, Success};
 use super::body;
 use super::extract::{Path, Query};
 use super::guard::SignedIn;
+use super::users;
+use crate::audit::Actor;
 use crate::history;
 
 #[derive(Deserialize)]
@@ -56,6 +59,38 @@ pub(super) async fn delete(
 ) -> Answer<Success<()>> {
     state.history.delete(&signed_in.user.id, &id).await?;
     Ok(Success(()))
+}
+
+/// What was erased.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Erased {
+    /// Analyses.
+    erased: u64,
+}
+
+/// The caller's whole history, with every answer kept for requests that are sent again.
+pub(super) async fn erase(
+    State(state): State<AppState>,
+    Extension(signed_in): Extension<SignedIn>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Success<Erased>> {
+    let erased = erase_for(&state, &signed_in, &actor).await?;
+    Ok(Success(Erased { erased }))
+}
+
+/// As [`erase`], for the page's form too; returns how many analyses.
+pub(super) async fn erase_for(state: &AppState, signed_in: &SignedIn, actor: &Actor) -> Answer<u64> {
+    let (own, id, actor) = (state.clone(), signed_in.user.id.clone(), actor.clone());
+    let erased = users::whole(state, async move {
+        let erased = own.history.erase(&id).await?;
+        let (target, before) = (format!("user/{id}"), json!({ "analyses": erased }));
+        own.audit
+            .record(&actor, "history.erase", &target, Some(before), None)
+            .await?;
+        Ok(erased)
+    });
+    Ok(erased.await?)
 }
 
 /// The answer as sanitised HTML, for the page that has just streamed it as plain text.

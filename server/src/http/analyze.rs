@@ -4,22 +4,25 @@ mod upload;
 
 use std::convert::Infallible;
 
+use app::error::{AppError, ErrorCode};
 use app::types::{AnalysisResult, AnalyzeRequest, StreamEvent};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt};
-use std::sync::Arc;
 
 use super::AppState;
 use super::answer::{Answer, Success};
 use super::guard::SignedIn;
 use super::layers::{RequestId, failure_body};
 use crate::analysis::{self, Caller};
+use crate::idempotency::{Answering, IdempotencyKey};
 use crate::provider::Mode;
 
+#[doc(hidden)]
+pub use upload::read_upload;
 pub(super) use upload::{Upload, read_any};
 
 pub(super) async fn whole(
@@ -28,12 +31,16 @@ pub(super) async fn whole(
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Success<AnalysisResult>> {
+) -> Answer<(Option<Replayed>, Success<AnalysisResult>)> {
+    let key = idempotency_key(&headers)?;
     let request = upload::read(&headers, body).await?;
     let caller = caller(&signed_in, request_id, &headers);
-    Ok(Success(
-        analysis::run_whole(Arc::clone(&state.analysis), request, caller).await?,
-    ))
+    let mode = analysis::mode_for(&request);
+    let answering = state
+        .idempotency
+        .answer(&state.analysis, key, request, caller, mode)
+        .await?;
+    Ok((replayed(&answering), Success(answering.whole().await?)))
 }
 
 pub(super) async fn streamed(
@@ -42,12 +49,37 @@ pub(super) async fn streamed(
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+) -> Answer<(Option<Replayed>, Sse<impl Stream<Item = Result<Event, Infallible>>>)> {
+    let key = idempotency_key(&headers)?;
     let request: AnalyzeRequest = upload::read(&headers, body).await?;
     let caller = caller(&signed_in, request_id, &headers);
-    let events = analysis::run(Arc::clone(&state.analysis), request, caller, Mode::Streamed);
+    let answering = state
+        .idempotency
+        .answer(&state.analysis, key, request, caller, Mode::Streamed)
+        .await?;
+    let replayed = replayed(&answering);
+    let events = answering.events;
     // A server that stops lets answers under way end; what is left is cut by the deadline of the shutdown.
-    Ok(Sse::new(events.map(|event| Ok(to_sse(&event)))).keep_alive(KeepAlive::default()))
+    let stream = Sse::new(events.map(|event| Ok(to_sse(&event)))).keep_alive(KeepAlive::default());
+    Ok((replayed, stream))
+}
+
+/// Says that the answer was made for another request with the same key.
+type Replayed = [(HeaderName, &'static str); 1];
+
+fn replayed(answering: &Answering) -> Option<Replayed> {
+    let name = HeaderName::from_static("idempotency-replayed");
+    answering.is_replayed.then_some([(name, "true")])
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, AppError> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let key = values.next().map(|value| IdempotencyKey::parse(value.as_bytes()));
+    if values.next().is_some() {
+        let message = "The header Idempotency-Key was sent more than once.";
+        return Err(AppError::new(ErrorCode::BadRequest, message).field("Idempotency-Key"));
+    }
+    key.transpose()
 }
 
 pub(super) fn caller(signed_in: &SignedIn, request_id: RequestId, headers: &HeaderMap) -> Caller {

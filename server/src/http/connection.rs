@@ -2,11 +2,6 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
-use tokio::net::{TcpListener, TcpStream};
-use tracing::warn;
-
 #[derive(Debug, Clone, Copy)]
 pub struct Connection {
     pub peer: SocketAddr,
@@ -20,36 +15,6 @@ impl Connection {
     pub(super) fn is_of_this_machine(self) -> bool {
         let peer = self.peer.ip().to_canonical();
         peer.is_loopback() || self.local.is_some_and(|local| local.ip().to_canonical() == peer)
-    }
-}
-
-/// Accepts connections of which both ends are known.
-pub struct Connections(pub TcpListener);
-
-impl Listener for Connections {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        let (stream, peer) = Listener::accept(&mut self.0).await;
-        // Small pieces of a stream must not wait for an acknowledgement of the piece before.
-        if let Err(error) = stream.set_nodelay(true) {
-            warn!(%error, "TCP_NODELAY could not be set");
-        }
-        (stream, peer)
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Connections>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
-        Self {
-            peer: *stream.remote_addr(),
-            local: stream.io().local_addr().ok(),
-        }
     }
 }
 

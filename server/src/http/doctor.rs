@@ -1,6 +1,7 @@
 //! The debug report, for programs and as a page.
 
 use app::types::{DoctorReport, DoctorTests};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -9,6 +10,7 @@ use serde::Deserialize;
 
 use super::answer::{Answer, Success};
 use super::{AppState, body};
+use crate::audit::Actor;
 
 const PAGE: &str = "/admin/doctor";
 
@@ -70,12 +72,16 @@ enum SiblingAnswer {
 }
 
 /// An admin's answer to a proposal that keys share a project.
-pub(super) async fn sibling_form(State(state): State<AppState>, request: Request) -> Answer<Response> {
+pub(super) async fn sibling_form(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    request: Request,
+) -> Answer<Response> {
     let (parts, body) = request.into_parts();
     let form: SiblingForm = body::form(&parts.headers, body).await?;
     match form.answer {
-        SiblingAnswer::Confirm => state.keys.confirm_siblings(&form.id).await?,
-        SiblingAnswer::Dismiss => state.keys.dismiss_siblings(&form.id).await?,
+        SiblingAnswer::Confirm => state.managed_keys(actor).confirm_siblings(&form.id).await?,
+        SiblingAnswer::Dismiss => state.managed_keys(actor).dismiss_siblings(&form.id).await?,
     }
     Ok(Redirect::to(PAGE).into_response())
 }

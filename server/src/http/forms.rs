@@ -1,156 +1,35 @@
 //! The forms of the pages. Done: 303 to where the result is. Refused: the same page, with what was typed and what was wrong.
+//! What is shown once stands on the page that answers its form, so that it is in no address and in no history of a browser.
+
+pub(super) mod account;
+pub(super) mod by_link;
+pub(super) mod export;
+pub(super) mod set_up;
+pub(super) mod sign_in;
+pub(super) mod tokens;
+pub(super) mod two_factor;
+pub(super) mod users;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use app::context::Theme;
-use app::types::{AnalyzeRequest, Credentials, NewKey, Registration};
+use app::context::{FORM, Theme};
+use app::error::{AppError, ErrorCode};
+use app::types::AnalyzeRequest;
 use axum::Extension;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use tower_sessions::Session;
 
 use super::analyze::{Upload, caller, read_any};
 use super::answer::{Answer, Failed};
-use super::connection::Connection;
 use super::extract::Path;
 use super::guard::SignedIn;
 use super::layers::RequestId;
 use super::pages::{self, Asked};
-use super::{AppState, auth, body};
+use super::{AppState, body};
 use crate::analysis;
-
-#[derive(Deserialize)]
-pub(super) struct SignInForm {
-    email: String,
-    password: String,
-    #[serde(default)]
-    next: String,
-}
-
-pub(super) async fn sign_in(
-    State(state): State<AppState>,
-    ConnectInfo(Connection { peer, .. }): ConnectInfo<Connection>,
-    session: Session,
-    request: Request,
-) -> Answer<Response> {
-    let (asked, form) = read::<SignInForm>(request).await?;
-    let kept = kept([("email", &form.email), ("next", &form.next)]);
-    let credentials = Credentials {
-        email: form.email,
-        password: form.password,
-    };
-    match auth::sign_in(&state, &session, credentials, peer.ip()).await {
-        Ok(_) => Ok(see_other(&local(&form.next))),
-        Err(error) => Ok(pages::refused(&state, asked, error, kept).await),
-    }
-}
-
-#[derive(Deserialize)]
-pub(super) struct RegisterForm {
-    name: String,
-    email: String,
-    password: String,
-    #[serde(default)]
-    next: String,
-}
-
-pub(super) async fn register(
-    State(state): State<AppState>,
-    ConnectInfo(Connection { peer, .. }): ConnectInfo<Connection>,
-    session: Session,
-    request: Request,
-) -> Answer<Response> {
-    auth::check_registration_open(&state)?;
-    let (asked, form) = read::<RegisterForm>(request).await?;
-    let kept = kept([("name", &form.name), ("email", &form.email), ("next", &form.next)]);
-    let registration = Registration {
-        email: form.email,
-        password: form.password,
-        name: form.name,
-    };
-    match state
-        .accounts
-        .register(registration, peer.ip(), state.clock.now())
-        .await
-    {
-        Ok(user) => {
-            auth::start_session(&session, &user).await?;
-            Ok(see_other(&local(&form.next)))
-        }
-        Err(error) => Ok(pages::refused(&state, asked, error, kept).await),
-    }
-}
-
-pub(super) async fn sign_out(session: Session) -> Answer<Response> {
-    auth::sign_out(&session).await?;
-    Ok(see_other("/sign-in"))
-}
-
-#[derive(Deserialize)]
-pub(super) struct SetUpForm {
-    token: String,
-    name: String,
-    email: String,
-    password: String,
-}
-
-/// The first admin, by the link that the server printed.
-pub(super) async fn set_up_admin(
-    State(state): State<AppState>,
-    session: Session,
-    request: Request,
-) -> Answer<Response> {
-    let (asked, form) = read::<SetUpForm>(request).await?;
-    let kept = kept([("token", &form.token), ("name", &form.name), ("email", &form.email)]);
-    let registration = Registration {
-        email: form.email,
-        password: form.password,
-        name: form.name,
-    };
-    match state
-        .accounts
-        .set_up(&form.token, registration, state.clock.now())
-        .await
-    {
-        Ok(user) => {
-            auth::start_session(&session, &user).await?;
-            Ok(see_other(if state.keys.keyring.is_empty() {
-                "/set-up/key"
-            } else {
-                "/"
-            }))
-        }
-        Err(error) => Ok(pages::refused(&state, asked, error, kept).await),
-    }
-}
-
-#[derive(Deserialize)]
-pub(super) struct KeyForm {
-    key: String,
-    #[serde(default)]
-    label: String,
-}
-
-pub(super) async fn set_up_key(State(state): State<AppState>, request: Request) -> Answer<Response> {
-    let (asked, form) = read::<KeyForm>(request).await?;
-    let kept = kept([("label", &form.label)]);
-    match state
-        .keys
-        .add(NewKey {
-            key: form.key,
-            label: Some(form.label),
-            ..NewKey::default()
-        })
-        .await
-    {
-        // The same page shows the last step: a first call to copy.
-        Ok(_) => Ok(see_other("/set-up/key")),
-        Err(error) => Ok(pages::refused(&state, asked, error, kept).await),
-    }
-}
 
 #[derive(Deserialize)]
 pub(super) struct ThemeForm {
@@ -241,6 +120,18 @@ fn kept_of(request: &AnalyzeRequest) -> BTreeMap<String, String> {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+/// Which of its page's forms was refused, beside what it held.
+fn kept_by<'a>(form: &str, fields: impl IntoIterator<Item = (&'a str, &'a String)>) -> BTreeMap<String, String> {
+    let mut kept = kept(fields);
+    kept.insert(FORM.to_owned(), form.to_owned());
+    kept
+}
+
+/// Says that a word typed to confirm is not the one asked for.
+fn mistyped(field: &str, message: &str) -> AppError {
+    AppError::new(ErrorCode::BadRequest, message).field(field)
 }
 
 fn see_other(path: &str) -> Response {

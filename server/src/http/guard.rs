@@ -1,35 +1,81 @@
 //! Who may use a route. Settled before the body is read.
 
 use app::error::{AppError, ErrorCode};
-use app::types::{Role, User};
+use app::types::{Role, TokenScope, User};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use secrecy::SecretString;
 use tower_sessions::Session;
 use tower_sessions::session::Id;
 
-use super::AppState;
 use super::answer::Failed;
+use super::client_address::ClientAddress;
 use super::connection::Connection;
+use super::layers::RequestId;
+use super::{AppState, credential, rate_limit};
+use crate::audit::Actor;
 use crate::sessions;
 
-/// Declared beside each route.
+/// What proxies write about whom they speak for.
+const FORWARDED: [&str; 6] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Who may use a route, declared beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
     Anyone,
-    User,
-    Viewer,
+    User(Scope),
+    Viewer(Scope),
     Admin,
+}
+
+/// What an API token must be made for to be taken at a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// None is: a person's own account, pages and forms.
+    Person,
+    Analyze,
+    History,
+    Status,
+    Analytics,
 }
 
 impl Policy {
     fn least(self) -> Option<Role> {
         match self {
             Self::Anyone => None,
-            Self::User => Some(Role::User),
-            Self::Viewer => Some(Role::Viewer),
+            Self::User(_) => Some(Role::User),
+            Self::Viewer(_) => Some(Role::Viewer),
             Self::Admin => Some(Role::Admin),
+        }
+    }
+
+    /// The scope of the API tokens that are taken; `None` where none is.
+    fn scope(self) -> Option<TokenScope> {
+        match self {
+            Self::Anyone => None,
+            Self::User(scope) | Self::Viewer(scope) => scope.of_tokens(),
+            Self::Admin => Some(TokenScope::Admin),
+        }
+    }
+}
+
+impl Scope {
+    fn of_tokens(self) -> Option<TokenScope> {
+        match self {
+            Self::Person => None,
+            Self::Analyze => Some(TokenScope::Analyze),
+            Self::History => Some(TokenScope::History),
+            Self::Status => Some(TokenScope::Status),
+            Self::Analytics => Some(TokenScope::Analytics),
         }
     }
 }
@@ -40,6 +86,25 @@ pub(super) struct SignedIn {
     pub user: User,
     /// `web` for the browser's cookie, `api` for a token, `cli` for the command line of this machine.
     pub surface: &'static str,
+    pub credential: Credential,
+}
+
+/// By what the caller is known.
+#[derive(Clone, Debug)]
+pub(super) enum Credential {
+    Session(Id),
+    /// `sign_in`: the one that the token came from.
+    AccessToken {
+        token: SecretString,
+        sign_in: String,
+    },
+    ApiToken {
+        token: SecretString,
+        id: String,
+        scopes: Vec<TokenScope>,
+        requests_per_minute: Option<u32>,
+    },
+    Operator,
 }
 
 /// The caller where a route is open to anyone.
@@ -49,14 +114,31 @@ pub(super) struct MaybeSignedIn(pub Option<SignedIn>);
 pub(super) async fn require(
     State((state, policy)): State<(AppState, Policy)>,
     session: Session,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let identified = if is_operator(&state, &request) {
         Ok(Some(operator()))
     } else {
-        identify(&state, request.headers(), &session).await
+        identify(&state, request.headers(), request.uri(), &session).await
     };
+    let seen = rate_limit::take(&state, &request, identified.as_ref().ok().and_then(Option::as_ref));
+    let mut response = match seen.refusal(&state) {
+        Some(refused) => refused.into_response(),
+        None => admit(state, policy, identified, request, next).await,
+    };
+    seen.write(response.headers_mut());
+    response
+}
+
+/// Lets the request through when its caller may use the route.
+async fn admit(
+    state: AppState,
+    policy: Policy,
+    identified: Result<Option<SignedIn>, AppError>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let signed_in = match identified {
         Ok(signed_in) => signed_in,
         // A stale token does not keep anybody from a route that is open to all.
@@ -67,11 +149,8 @@ pub(super) async fn require(
         (None, _) => {}
         (Some(least), Some(signed_in)) if signed_in.user.role >= least => {}
         (Some(_), Some(_)) => {
-            let error = AppError::new(
-                ErrorCode::Forbidden,
-                "Your account may not do this. Ask an admin for the right.",
-            );
-            return Failed(error).into_response();
+            let message = "Your account may not do this. Ask an admin for the right.";
+            return Failed(AppError::new(ErrorCode::Forbidden, message)).into_response();
         }
         (Some(_), None) if wants_page(&request) => {
             let next = come_back(&request);
@@ -79,19 +158,69 @@ pub(super) async fn require(
         }
         (Some(_), None) => return Failed(unauthenticated()).into_response(),
     }
+    if let Some(error) = signed_in.as_ref().and_then(|signed_in| out_of_scope(policy, signed_in)) {
+        return Failed(error).into_response();
+    }
     if let Some(signed_in) = signed_in.clone() {
+        let actor = actor(&signed_in, &request);
+        request.extensions_mut().insert(actor);
         request.extensions_mut().insert(signed_in);
     }
     request.extensions_mut().insert(MaybeSignedIn(signed_in));
     next.run(request).await
 }
 
-/// A bearer token, or else the browser's session. The account is read each time: a role taken away is gone at once.
-async fn identify(state: &AppState, headers: &HeaderMap, session: &Session) -> Result<Option<SignedIn>, AppError> {
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let user = bearer(state, value).await?;
-        return Ok(Some(SignedIn { user, surface: "api" }));
+/// Who acts, for the audit log.
+fn actor(signed_in: &SignedIn, request: &Request) -> Actor {
+    let extensions = request.extensions();
+    let user = &signed_in.user;
+    Actor {
+        id: user.id.clone(),
+        name: if user.email.is_empty() {
+            user.name.clone()
+        } else {
+            user.email.clone()
+        },
+        surface: signed_in.surface,
+        address: extensions.get::<ClientAddress>().map(|client| client.0),
+        request_id: extensions.get::<RequestId>().map(|id| id.0.clone()),
     }
+}
+
+/// An API token is good for what it was made for, whatever its owner may do.
+fn out_of_scope(policy: Policy, signed_in: &SignedIn) -> Option<AppError> {
+    let Credential::ApiToken { scopes, .. } = &signed_in.credential else {
+        return None;
+    };
+    let message = match policy.scope() {
+        _ if policy == Policy::Anyone => return None,
+        Some(scope) if scopes.contains(&scope) => return None,
+        Some(scope) => format!("This token lacks the scope {}: make one that has it.", scope.as_str()),
+        None => "API tokens are not taken here: sign in.".to_owned(),
+    };
+    Some(AppError::new(ErrorCode::Forbidden, message))
+}
+
+/// A token, or else the browser's session. The account is read each time: a right taken away is gone at once.
+async fn identify(
+    state: &AppState,
+    headers: &HeaderMap,
+    uri: &Uri,
+    session: &Session,
+) -> Result<Option<SignedIn>, AppError> {
+    let by_session = by_session(state, session).await?;
+    let Some(token) = credential::token(headers, uri)? else {
+        return Ok(by_session);
+    };
+    let by_token = by_token(state, token).await?;
+    // Clients that keep cookies send both after signing in: the same person then. Two people are one too many.
+    if by_session.is_some_and(|session| session.user.id != by_token.user.id) {
+        return Err(credential::two());
+    }
+    Ok(Some(by_token))
+}
+
+async fn by_session(state: &AppState, session: &Session) -> Result<Option<SignedIn>, AppError> {
     let user_id: Option<String> = session.get(sessions::USER_ID).await.map_err(|error| {
         tracing::warn!(%error, "a session could not be read");
         AppError::new(
@@ -99,24 +228,50 @@ async fn identify(state: &AppState, headers: &HeaderMap, session: &Session) -> R
             "The sign-in cannot be checked right now. Please try again shortly.",
         )
     })?;
-    let Some(user_id) = user_id else { return Ok(None) };
-    Ok(state
-        .accounts
-        .user(&user_id)
-        .await?
-        .map(|user| SignedIn { user, surface: "web" }))
+    let (Some(user_id), Some(id)) = (user_id, session.id()) else {
+        return Ok(None);
+    };
+    Ok(state.accounts.user(&user_id).await?.map(|user| SignedIn {
+        user,
+        surface: "web",
+        credential: Credential::Session(id),
+    }))
+}
+
+async fn by_token(state: &AppState, token: SecretString) -> Result<SignedIn, AppError> {
+    let now = state.clock.now();
+    if let Some(good) = state.tokens.find(&token, now).await? {
+        let owner = state.accounts.user(&good.user_id).await?;
+        return Ok(SignedIn {
+            user: owner.ok_or_else(unauthenticated)?,
+            surface: "api",
+            credential: Credential::ApiToken {
+                token,
+                id: good.id,
+                scopes: good.scopes,
+                requests_per_minute: good.requests_per_minute,
+            },
+        });
+    }
+    let (user, sign_in) = state.accounts.by_access_token(&token, now).await?;
+    Ok(SignedIn {
+        user,
+        surface: "api",
+        credential: Credential::AccessToken { token, sign_in },
+    })
 }
 
 /// The command line of this machine: it can read the files of `DATA_DIR`, so it may do what an admin may, but only there.
 fn is_operator(state: &AppState, request: &Request) -> bool {
     let connection = request.extensions().get::<ConnectInfo<Connection>>();
     connection.is_some_and(|ConnectInfo(connection)| connection.is_of_this_machine())
+        // A proxy on this machine passes on what comes from others.
+        && !FORWARDED.iter().any(|name| request.headers().contains_key(*name))
         && request.uri().path().starts_with("/api/admin/")
-        && request
-            .headers()
-            .get(header::AUTHORIZATION)
-            .and_then(bearer_token)
-            .is_some_and(|token| state.accounts.is_operator(token, state.clock.now()))
+        && credential::token(request.headers(), request.uri())
+            .ok()
+            .flatten()
+            .is_some_and(|token| state.accounts.is_operator(&token, state.clock.now()))
 }
 
 fn operator() -> SignedIn {
@@ -126,34 +281,30 @@ fn operator() -> SignedIn {
         name: "Command line".to_owned(),
         role: Role::Admin,
     };
-    SignedIn { user, surface: "cli" }
+    SignedIn {
+        user,
+        surface: "cli",
+        credential: Credential::Operator,
+    }
 }
 
-/// Whether who was let in is still known by the same credential, for answers that go on for hours.
-pub(super) async fn is_still_signed_in(state: &AppState, headers: &HeaderMap, session: Option<Id>) -> bool {
+/// Whether who was let in would be let in now, for answers that go on for hours.
+pub(super) async fn is_still_signed_in(state: &AppState, signed_in: &SignedIn) -> bool {
+    let user_id = &signed_in.user.id;
     let known = async {
-        if let Some(value) = headers.get(header::AUTHORIZATION) {
-            return bearer(state, value).await.map(Some);
-        }
-        // Not through the request's session, which keeps what it has read once.
-        let Some(id) = session else { return Ok(None) };
-        match state.sessions.user_of(&id).await? {
-            Some(user_id) => state.accounts.user(&user_id).await,
-            None => Ok(None),
+        match &signed_in.credential {
+            // Not through the request's session, which keeps what it has read once.
+            Credential::Session(id) => {
+                let is_theirs = state.sessions.user_of(id).await?.as_ref() == Some(user_id);
+                Ok(is_theirs && state.accounts.user(user_id).await?.is_some())
+            }
+            Credential::AccessToken { token, .. } | Credential::ApiToken { token, .. } => {
+                by_token(state, token.clone()).await.map(|_| true)
+            }
+            Credential::Operator => Ok::<_, AppError>(true),
         }
     };
-    matches!(known.await, Ok(Some(_)))
-}
-
-async fn bearer(state: &AppState, value: &HeaderValue) -> Result<User, AppError> {
-    let token = bearer_token(value).ok_or_else(unauthenticated)?;
-    let claims = state.accounts.verify(token, state.clock.now())?;
-    state.accounts.user(&claims.sub).await?.ok_or_else(unauthenticated)
-}
-
-fn bearer_token(value: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    matches!(known.await, Ok(true))
 }
 
 pub(super) fn unauthenticated() -> AppError {

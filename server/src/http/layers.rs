@@ -12,14 +12,20 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tower_http::catch_panic::ResponseForPanic;
-use tower_http::csrf::{CsrfLayer, ProtectionError};
+use tower_http::sensitive_headers::SetSensitiveHeadersLayer;
 use tracing::{debug, error, info};
+
+use crate::scrub;
 
 use super::AppState;
 use super::answer::{Failed, status};
+use super::client_address::OuterScheme;
+use super::rate_limit::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use super::{guard, pages};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What no page of ours asks a browser for.
+const PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
 /// Of this request, in its extensions.
 #[derive(Clone, Debug)]
@@ -52,30 +58,52 @@ pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
     response
 }
 
+/// Credentials are left out wherever headers are written down.
+pub(super) fn hide_credentials() -> SetSensitiveHeadersLayer {
+    SetSensitiveHeadersLayer::new([
+        header::AUTHORIZATION,
+        header::PROXY_AUTHORIZATION,
+        header::COOKIE,
+        header::SET_COOKIE,
+        HeaderName::from_static("x-goog-api-key"),
+        HeaderName::from_static("x-api-key"),
+    ])
+}
+
 /// Headers for every answer; pages bring their own Content-Security-Policy with its nonce.
-pub(super) async fn security_headers(request: Request, next: Next) -> Response {
+pub(super) async fn security_headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let over_tls = match request.extensions().get::<OuterScheme>() {
+        Some(scheme) => *scheme == OuterScheme::Https,
+        None => state.production,
+    };
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    add_security_headers(response.headers_mut(), over_tls);
+    response
+}
+
+fn add_security_headers(headers: &mut HeaderMap, over_tls: bool) {
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), PERMISSIONS),
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let defaults = [
-        (header::CACHE_CONTROL, "no-store"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
-    ];
-    for (name, value) in defaults {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    // Files say that they are public; a stream of events says `no-cache` by itself, which lets it be kept.
+    let is_public = |value: &HeaderValue| value.as_bytes().starts_with(b"public");
+    if !headers.get(header::CACHE_CONTROL).is_some_and(is_public) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    response
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    if over_tls {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
 }
 
 /// Files under a hashed folder never change; the others are asked for again.
@@ -110,6 +138,7 @@ pub(super) async fn render_errors(State(state): State<AppState>, request: Reques
         return response;
     };
     error.request_id = Some(request_id);
+    scrub::process().scrub_error(&mut error);
     let mut rendered = match for_page {
         Some(asked) => pages::error(&state, asked, &error),
         None if problem => (
@@ -128,8 +157,9 @@ pub(super) async fn render_errors(State(state): State<AppState>, request: Reques
     // For the log.
     rendered.extensions_mut().insert(error.code);
     // What inner layers set, such as a cookie or the methods allowed.
+    let kept = [header::SET_COOKIE, header::ALLOW, RATE_LIMIT, RATE_LIMIT_POLICY];
     for (name, value) in response.headers() {
-        if matches!(*name, header::SET_COOKIE | header::ALLOW) {
+        if kept.contains(name) {
             rendered.headers_mut().append(name, value.clone());
         }
     }
@@ -176,18 +206,6 @@ pub(super) async fn method_not_allowed() -> Failed {
     ))
 }
 
-/// Refuses what another site's page sends with this browser's cookie.
-pub(super) fn csrf() -> CsrfLayer<fn(ProtectionError) -> Response> {
-    let refused: fn(ProtectionError) -> Response = |_| {
-        Failed(AppError::new(
-            ErrorCode::Forbidden,
-            "This request came from another site and is refused.",
-        ))
-        .into_response()
-    };
-    CsrfLayer::new().with_rejection_response(refused)
-}
-
 /// Turns a panic into a 500. The message may hold anything, so only its place in the code is known: the panic hook logs that.
 #[derive(Clone, Copy)]
 pub(super) struct Panicked;
@@ -202,3 +220,6 @@ impl ResponseForPanic for Panicked {
         response
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

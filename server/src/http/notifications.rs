@@ -2,12 +2,15 @@
 
 use app::error::{AppError, ErrorCode};
 use app::types::{ChannelTest, Delivery, Notification, NotificationPage};
+use axum::Extension;
 use axum::extract::State;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::AppState;
 use super::answer::{Answer, Success};
 use super::extract::Query;
+use crate::audit::Actor;
 use crate::clock::rfc3339;
 use crate::store::{self, Cursor, DeliveryState, NotificationRecord};
 
@@ -43,8 +46,23 @@ pub(super) async fn list(
     }))
 }
 
-pub(super) async fn test(State(state): State<AppState>) -> Success<Vec<ChannelTest>> {
-    Success(state.notifier.test().await)
+pub(super) async fn test(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Success<Vec<ChannelTest>>> {
+    let own = state.clone();
+    let act = async move {
+        let tests = own.notifier.test().await;
+        let after: Vec<_> = tests
+            .iter()
+            .map(|test| json!({ "channel": test.channel, "delivered": test.delivered }))
+            .collect();
+        own.audit
+            .record(&actor, "notification.test", "notifications", None, Some(after.into()))
+            .await?;
+        Ok(tests)
+    };
+    Ok(Success(state.audit.act(act).await?))
 }
 
 fn shown(record: NotificationRecord) -> Notification {

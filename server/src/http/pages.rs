@@ -1,23 +1,26 @@
 //! Renders pages and serves the files they need.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use app::backend::BackendRef;
-use app::context::{PageContext, RefusedForm, Theme};
+use app::context::{PageContext, RefusedForm, Shown, Theme};
 use app::error::{AppError, ErrorCode};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get};
 use leptos::nonce::use_nonce;
 use leptos::prelude::provide_context;
 use tower_http::services::ServeDir;
+use tower_sessions::Session;
 
 use super::answer::status;
 use super::guard::{MaybeSignedIn, SignedIn};
 use super::layers::RequestId;
-use super::{AppState, Policy, Site};
+use super::{AppState, Policy, Scope, Site, auth};
+use crate::accounts::SignedInBy;
 
 /// The pages of the app's route table, each with its policy.
 pub(super) fn routes() -> Vec<(Policy, String, MethodRouter<AppState>)> {
@@ -30,9 +33,12 @@ pub(super) fn routes() -> Vec<(Policy, String, MethodRouter<AppState>)> {
 /// A page that is not named here is for people who are signed in.
 fn policy(path: &str) -> Policy {
     match path {
-        "/status" | "/sign-in" | "/register" | "/set-up" => Policy::Anyone,
-        "/set-up/key" | "/admin/doctor" => Policy::Admin,
-        _ => Policy::User,
+        "/status" | "/sign-in" | "/sign-in/code" | "/register" | "/invitation" | "/password" | "/set-up" => {
+            Policy::Anyone
+        }
+        "/set-up/key" => Policy::Admin,
+        path if path.starts_with("/admin/") => Policy::Admin,
+        _ => Policy::User(Scope::Person),
     }
 }
 
@@ -42,6 +48,7 @@ pub(super) fn files(site: &Site) -> ServeDir {
         .precompressed_br()
         .precompressed_gzip()
         .append_index_html_on_directories(false)
+        .call_fallback_on_method_not_allowed(true)
 }
 
 /// What is asked for, without its body.
@@ -51,6 +58,7 @@ pub(super) struct Asked {
     headers: HeaderMap,
     request_id: String,
     user: Option<SignedIn>,
+    session: Option<Session>,
 }
 
 impl Asked {
@@ -61,12 +69,40 @@ impl Asked {
             headers: request.headers().clone(),
             request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
             user: extensions.get::<MaybeSignedIn>().and_then(|maybe| maybe.0.clone()),
+            session: extensions.get().cloned(),
         }
+    }
+
+    /// As if `path` had been asked for: the page that a form with an address of its own stands on.
+    pub(super) fn at(mut self, path: &str) -> Self {
+        self.uri = path.parse().unwrap_or_default();
+        self
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 }
 
 async fn page(State(state): State<AppState>, request: Request) -> Response {
-    render(&state, Asked::of(&request), None).await
+    let asked = Asked::of(&request);
+    // Its form would have nothing to go on with.
+    if request.uri().path() == "/sign-in/code" && !is_between_steps(&state, &asked).await {
+        return Redirect::to("/sign-in").into_response();
+    }
+    render(&state, asked, None, None).await
+}
+
+async fn is_between_steps(state: &AppState, asked: &Asked) -> bool {
+    match &asked.session {
+        Some(session) => auth::has_pending(state, session).await,
+        None => false,
+    }
+}
+
+/// The page that a form stands on, with what the form made. It is never stored: see `layers::security_headers`.
+pub(super) async fn shown(state: &AppState, asked: Asked, shown: Shown) -> Response {
+    render(state, asked, None, Some(shown)).await
 }
 
 /// The page that a form stands on, once more, with what was typed and what was wrong.
@@ -77,7 +113,7 @@ pub(super) async fn refused(
     kept: BTreeMap<String, String>,
 ) -> Response {
     let code = status(error.code);
-    let mut response = render(state, asked, Some(RefusedForm { error, kept })).await;
+    let mut response = render(state, asked, Some(RefusedForm { error, kept }), None).await;
     *response.status_mut() = code;
     response
 }
@@ -87,7 +123,7 @@ pub(super) async fn not_found(State(state): State<AppState>, request: Request) -
         let error = AppError::new(ErrorCode::NotFound, "There is nothing at this address.");
         return super::answer::Failed(error).into_response();
     }
-    let mut response = render(&state, Asked::of(&request), None).await;
+    let mut response = render(&state, Asked::of(&request), None, None).await;
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
@@ -96,7 +132,7 @@ pub(super) async fn not_found(State(state): State<AppState>, request: Request) -
 pub(super) fn error(state: &AppState, asked: Asked, error: &AppError) -> Response {
     let page = app::pages::error_document(
         &state.site.options,
-        context(state, asked, None),
+        context(state, asked, None, None),
         error.code.http_status(),
     );
     let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -108,12 +144,14 @@ pub(super) fn error(state: &AppState, asked: Asked, error: &AppError) -> Respons
         .into_response()
 }
 
-async fn render(state: &AppState, asked: Asked, refused: Option<RefusedForm>) -> Response {
+async fn render(state: &AppState, asked: Asked, refused: Option<RefusedForm>, shown: Option<Shown>) -> Response {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = asked.uri.clone();
-    let context = context(state, asked, refused);
+    let by = asked.user.as_ref().map_or(SignedInBy::Other, auth::by);
+    let backend: BackendRef = Arc::new(state.backend.asked_by(by));
+    let context = context(state, asked, refused, shown);
     let page_status = app::PageStatus::default();
-    let (backend, options): (BackendRef, _) = (state.backend.clone(), state.site.options.clone());
+    let options = state.site.options.clone();
     let provide = {
         let (page_status, options) = (page_status.clone(), options.clone());
         move || {
@@ -132,7 +170,7 @@ async fn render(state: &AppState, asked: Asked, refused: Option<RefusedForm>) ->
     response
 }
 
-fn context(state: &AppState, asked: Asked, refused: Option<RefusedForm>) -> PageContext {
+fn context(state: &AppState, asked: Asked, refused: Option<RefusedForm>, shown: Option<Shown>) -> PageContext {
     PageContext {
         user: asked.user.map(|signed_in| signed_in.user),
         theme: theme(&asked.headers),
@@ -142,6 +180,7 @@ fn context(state: &AppState, asked: Asked, refused: Option<RefusedForm>) -> Page
             .map_or_else(|| "/".to_owned(), ToString::to_string),
         request_id: asked.request_id,
         refused,
+        shown,
         demo: state.demo.clone(),
     }
 }

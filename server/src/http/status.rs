@@ -4,21 +4,21 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use app::types::{PublicStatus, ServiceStatus};
-use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::{Extension, Json};
 use futures::{Stream, stream};
 use pool::Timestamp;
-use tower_sessions::Session;
-use tower_sessions::session::Id;
 
 use super::answer::Success;
+use super::guard::SignedIn;
 use super::{AppState, guard};
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Changes closer together than this are shown as one.
 const GATHER: Duration = Duration::from_millis(100);
+/// Until a server that was told to stop is likely to be back.
+const COME_BACK: Duration = Duration::from_secs(2);
 /// A viewer who signed out sees changes for at most so long.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -33,22 +33,28 @@ pub(super) async fn public(State(state): State<AppState>) -> Json<PublicStatus> 
 /// The status now and on every change, as events named `status`, until the viewer is not signed in any more.
 pub(super) async fn stream(
     State(state): State<AppState>,
-    session: Session,
-    headers: HeaderMap,
+    Extension(signed_in): Extension<SignedIn>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let mut changes = state.analysis.pool.subscribe();
     changes.mark_changed();
     let viewer = Viewer {
         asked_at: state.clock.now(),
-        session: session.id(),
-        headers,
+        signed_in,
+        is_told_to_leave: false,
         state,
     };
     let events = stream::unfold((viewer, changes, None), |(mut viewer, mut changes, shown)| async move {
+        if viewer.is_told_to_leave {
+            return None;
+        }
         let stop = viewer.state.stop.clone();
         loop {
             tokio::select! {
-                () = stop.cancelled() => return None,
+                biased;
+                () = stop.cancelled() => {
+                    viewer.is_told_to_leave = true;
+                    return Some((Ok(closing()), (viewer, changes, shown)));
+                }
                 () = tokio::time::sleep(HEARTBEAT) => {
                     if !viewer.ask_again().await {
                         return None;
@@ -76,12 +82,22 @@ pub(super) async fn stream(
     Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT))
 }
 
+/// The server stops. Browsers come back by themselves after about so long, each a little apart from the others.
+fn closing() -> Event {
+    let spread = Duration::from_millis(rand::random_range(0..1_000));
+    let data = serde_json::json!({ "reason": "The server restarts." });
+    Event::default()
+        .event("closing")
+        .retry(COME_BACK + spread)
+        .data(data.to_string())
+}
+
 /// Who follows the status, by the credential of the first request.
 struct Viewer {
     state: AppState,
-    headers: HeaderMap,
-    session: Option<Id>,
+    signed_in: SignedIn,
     asked_at: Timestamp,
+    is_told_to_leave: bool,
 }
 
 impl Viewer {
@@ -92,7 +108,7 @@ impl Viewer {
 
     async fn ask_again(&mut self) -> bool {
         self.asked_at = self.state.clock.now();
-        guard::is_still_signed_in(&self.state, &self.headers, self.session).await
+        guard::is_still_signed_in(&self.state, &self.signed_in).await
     }
 }
 

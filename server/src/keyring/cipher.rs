@@ -30,13 +30,35 @@ const WRAPPED_BYTES: usize = 32 + TAG_BYTES;
 pub enum CipherError {
     #[error("the master key must be {MASTER_KEY_BYTES} bytes in base64: make one with `openssl rand -base64 32`")]
     BadMasterKey,
-    #[error(
-        "it is sealed under another master key: set KEYPOOL_MASTER_KEY (or restore master.key in DATA_DIR) to the one it was stored with; \
-         if that is lost, so are the keys sealed with it: move DATA_DIR aside, start anew and add them again"
-    )]
+    #[error("it is sealed under another master key than the one in KEYPOOL_MASTER_KEY or in master.key of DATA_DIR")]
     UnknownMasterKey,
     #[error("the sealed value is damaged, or it was moved here from another record: restore a backup")]
     Damaged,
+}
+
+/// Names a master key without telling anything of it; in every sealed value and in every backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MasterKeyId(pub [u8; KEY_ID_BYTES]);
+
+impl MasterKeyId {
+    /// Of the master key that a value is sealed under.
+    ///
+    /// # Errors
+    /// `Damaged` when it is no sealed value.
+    pub fn of_sealed(sealed: &[u8]) -> Result<Self, CipherError> {
+        let (version, rest) = sealed.split_first().ok_or(CipherError::Damaged)?;
+        if *version != VERSION {
+            return Err(CipherError::Damaged);
+        }
+        Ok(Self(*take::<KEY_ID_BYTES>(rest)?.0))
+    }
+}
+
+/// In hexadecimal, 16 digits.
+impl fmt::Display for MasterKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// What seals secrets and tells duplicates apart. Only keys derived from the master key are held.
@@ -44,6 +66,7 @@ pub struct MasterKey {
     id: [u8; KEY_ID_BYTES],
     wrap: Zeroizing<Digest>,
     fingerprint: Zeroizing<Digest>,
+    backup: Zeroizing<Digest>,
 }
 
 impl fmt::Debug for MasterKey {
@@ -72,12 +95,22 @@ impl MasterKey {
             id,
             wrap: Zeroizing::new(hmac(&bytes, b"keypool/1 wrap data keys")),
             fingerprint: Zeroizing::new(hmac(&bytes, b"keypool/1 fingerprint secrets")),
+            backup: Zeroizing::new(hmac(&bytes, b"keypool/1 encrypt backups")),
         })
     }
 
-    /// Equal for equal secrets, meaningless without the master key.
-    pub fn fingerprint(&self, secret: &str) -> Digest {
-        hmac(&*self.fingerprint, secret.as_bytes())
+    pub fn id(&self) -> MasterKeyId {
+        MasterKeyId(self.id)
+    }
+
+    /// What a store without a lookup key finds its secrets by: fingerprints were made with it before there was one.
+    pub(crate) fn first_lookup_key(&self) -> &Digest {
+        &self.fingerprint
+    }
+
+    /// The key of one backup. `salt` is of that backup alone.
+    pub(crate) fn backup_key(&self, salt: &[u8]) -> Zeroizing<Digest> {
+        Zeroizing::new(hmac(&*self.backup, salt))
     }
 
     /// Seals a value for one field of one record.
@@ -101,14 +134,10 @@ impl MasterKey {
     /// # Errors
     /// `UnknownMasterKey` when another one sealed it, `Damaged` when it was changed or moved.
     pub fn open(&self, record: &str, field: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CipherError> {
-        let (version, rest) = sealed.split_first().ok_or(CipherError::Damaged)?;
-        if *version != VERSION {
-            return Err(CipherError::Damaged);
-        }
-        let (id, rest) = take::<KEY_ID_BYTES>(rest)?;
-        if *id != self.id {
+        if MasterKeyId::of_sealed(sealed)? != self.id() {
             return Err(CipherError::UnknownMasterKey);
         }
+        let (_, rest) = take::<{ 1 + KEY_ID_BYTES }>(sealed)?;
         let (wrap_nonce, rest) = take::<NONCE_BYTES>(rest)?;
         let (wrapped, rest) = take::<WRAPPED_BYTES>(rest)?;
         let (nonce, ciphertext) = take::<NONCE_BYTES>(rest)?;
@@ -158,7 +187,7 @@ fn decrypt(key: &Digest, nonce: &[u8; NONCE_BYTES], msg: &[u8], aad: &[u8]) -> R
         .map_err(|_| CipherError::Damaged)
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> Digest {
+pub(crate) fn hmac(key: &[u8], message: &[u8]) -> Digest {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of every length: RFC 2104, section 2")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
     mac.update(message);
@@ -223,14 +252,16 @@ mod tests {
         let sealed = master(7).seal("key/1", "secret", b"AIzaCANARY").expect("sealed");
         let refused = master(8).open("key/1", "secret", &sealed).expect_err("another key");
         assert_eq!(refused, CipherError::UnknownMasterKey);
-        assert!(refused.to_string().contains("KEYPOOL_MASTER_KEY"));
+        assert_eq!(MasterKeyId::of_sealed(&sealed), Ok(master(7).id()));
+        assert_ne!(master(7).id(), master(8).id());
     }
 
     #[test]
-    fn fingerprints_tell_secrets_apart_and_depend_on_the_master_key() {
-        assert_eq!(master(7).fingerprint("a"), master(7).fingerprint("a"));
-        assert_ne!(master(7).fingerprint("a"), master(7).fingerprint("b"));
-        assert_ne!(master(7).fingerprint("a"), master(8).fingerprint("a"));
+    fn each_purpose_has_a_key_of_its_own() {
+        let key = master(7);
+        assert_ne!(*key.backup_key(b"salt"), *key.backup_key(b"other"));
+        assert_ne!(*key.backup_key(b"salt"), *master(8).backup_key(b"salt"));
+        assert_ne!(*key.backup_key(b"salt"), hmac(key.first_lookup_key(), b"salt"));
     }
 
     #[test]

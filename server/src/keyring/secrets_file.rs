@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::private_files::{make_private_dir, owner_only};
+use crate::scrub;
 
 /// Larger files are no secrets of ours.
 const FILE_BYTES_MAX: u64 = 4096;
@@ -67,27 +68,77 @@ fn load(path: &Path) -> Result<SecretString, SecretsFileError> {
     if secret.is_empty() {
         return Err(SecretsFileError::Unreadable { path: path.to_owned() });
     }
-    Ok(SecretString::from(secret))
+    let secret = SecretString::from(secret);
+    scrub::process().learn(&secret);
+    Ok(secret)
+}
+
+/// The secret in `data_dir/name`, as it is written there; `None` when the file is not there.
+///
+/// # Errors
+/// As [`load_or_create_secret`].
+pub fn load_secret(data_dir: &Path, name: &str) -> Result<Option<SecretString>, SecretsFileError> {
+    match load(&data_dir.join(name)) {
+        Err(SecretsFileError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// So many random bytes, in base64.
+pub fn new_secret(bytes: usize) -> SecretString {
+    let mut random = Zeroizing::new(vec![0_u8; bytes]);
+    rand::fill(&mut random[..]);
+    let secret = SecretString::from(STANDARD.encode(&*random));
+    scrub::process().learn(&secret);
+    secret
+}
+
+/// Puts the secret in the place of `data_dir/name`, or makes that file. After a crash it holds the old one or the new one.
+///
+/// # Errors
+/// What the file system says.
+pub fn replace_secret(data_dir: &Path, name: &str, secret: &SecretString) -> Result<(), SecretsFileError> {
+    let path = data_dir.join(name);
+    write(data_dir, secret, |draft| fs::rename(draft, &path)).map_err(|cause| SecretsFileError::Io { path, cause })
+}
+
+/// Removes `data_dir/name`, so that it stays away after a power cut too. One that is not there is no error.
+///
+/// # Errors
+/// What the file system says.
+pub fn remove_secret(data_dir: &Path, name: &str) -> Result<(), SecretsFileError> {
+    let path = data_dir.join(name);
+    match fs::remove_file(&path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| sync(data_dir)),
+    }
+    .map_err(|cause| SecretsFileError::Io { path, cause })
+}
+
+fn create(data_dir: &Path, path: &Path, bytes: usize) -> io::Result<()> {
+    write(data_dir, &new_secret(bytes), |draft| publish(draft, path))
 }
 
 /// Written whole under another name first: after a crash the file is complete or not there.
-fn create(data_dir: &Path, path: &Path, bytes: usize) -> io::Result<()> {
-    let mut random = Zeroizing::new(vec![0_u8; bytes]);
-    rand::fill(&mut random[..]);
-    let text = Zeroizing::new(STANDARD.encode(&*random) + "\n");
+fn write(data_dir: &Path, secret: &SecretString, publish: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let draft = data_dir.join(format!(".{}.new", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>())));
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     owner_only(&mut options);
     let mut file = options.open(&draft)?;
     let written = file
-        .write_all(text.as_bytes())
+        .write_all(secret.expose_secret().as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.sync_all())
-        .and_then(|()| publish(&draft, path));
+        .and_then(|()| publish(&draft));
     let _ = fs::remove_file(&draft);
     written?;
     // The name must survive a power cut as well as the content: what is sealed under it is lost without it.
-    File::open(data_dir).and_then(|dir| dir.sync_all())
+    sync(data_dir)
+}
+
+fn sync(dir: &Path) -> io::Result<()> {
+    File::open(dir).and_then(|dir| dir.sync_all())
 }
 
 /// Gives the draft its name unless there is such a file by now.
@@ -113,7 +164,6 @@ fn is_readable_by_others(_: &fs::Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret as _;
 
     fn secret(dir: &Path, name: &str) -> Result<String, SecretsFileError> {
         load_or_create_secret(dir, name, 48).map(|secret| secret.expose_secret().to_owned())

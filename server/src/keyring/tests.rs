@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::*;
 use crate::store::sqlite::SqliteStore;
+use crate::vault::{Masters, VaultError};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const CANARY: &str = "AIzaSyCANARY-0123456789-0123456789-cafe";
@@ -32,9 +33,14 @@ fn pasted(key: &str) -> NewKey {
     }
 }
 
+async fn vault(store: &Arc<SqliteStore>, current: MasterKey) -> Result<Vault, VaultError> {
+    Vault::unlock(Arc::clone(store) as Arc<dyn Store>, Masters::set(current, None)).await
+}
+
 async fn open(dir: &Path, environment: Vec<KeyFromEnvironment>) -> (Arc<SqliteStore>, Keyring, Vec<StoredKey>) {
     let store = Arc::new(SqliteStore::open(&dir.join("keypool.db")).expect("a store"));
-    let (keyring, keys) = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, master(1), environment, NOW)
+    let vault = vault(&store, master(1)).await.expect("a vault");
+    let (keyring, keys) = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, vault, environment, NOW)
         .await
         .expect("a keyring");
     (store, keyring, keys)
@@ -226,9 +232,7 @@ async fn another_master_key_stops_the_start_and_says_how_to_go_on() {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, keyring, _) = open(dir.path(), vec![]).await;
     keyring.add(pasted(CANARY), NOW).await.expect("added");
-    let refused = Keyring::open(store, master(2), vec![], NOW)
-        .await
-        .expect_err("another master key");
+    let refused = vault(&store, master(2)).await.expect_err("another master key");
     assert!(refused.to_string().contains("KEYPOOL_MASTER_KEY"), "{refused}");
     assert!(!refused.to_string().contains("CANARY"));
 }

@@ -6,15 +6,16 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use ipnet::IpNet;
 use pool::Timestamp;
-use reqwest::redirect::Policy;
-use reqwest::{Url, header};
+use reqwest::header;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{Channel, Notification, SendError, SetupError};
 use crate::clock::rfc3339;
+use crate::url_guard::{self, GuardedResolver};
 
 /// From connecting to the status line.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,11 +28,11 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// `secret`: `whsec_` and base64.
+    /// `secret`: `whsec_` and base64. `networks`: where it may lead beside public addresses.
     ///
     /// # Errors
     /// When the address or the secret cannot be used.
-    pub fn new(url: &SecretString, secret: &SecretString) -> Result<Self, SetupError> {
+    pub fn new(url: &SecretString, secret: &SecretString, networks: &[IpNet]) -> Result<Self, SetupError> {
         let wrong = |setting, must| SetupError { setting, must };
         let encoded = secret.expose_secret().strip_prefix("whsec_").unwrap_or_default();
         let key = STANDARD
@@ -39,19 +40,14 @@ impl Webhook {
             .ok()
             .filter(|key| !key.is_empty())
             .ok_or_else(|| wrong("ALERT_WEBHOOK_SECRET", "must be whsec_ and base64"))?;
-        Url::parse(url.expose_secret()).map_err(|_| wrong("ALERT_WEBHOOK_URL", "must be an http or https address"))?;
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("keypool/", env!("CARGO_PKG_VERSION")))
-            // The signature is for the address that was set, and nobody else's.
-            .redirect(Policy::none())
-            .referer(false)
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .build()
+        let checked = url_guard::check_url(url.expose_secret(), networks)
+            .map_err(|fault| wrong("ALERT_WEBHOOK_URL", fault.must()))?;
+        // The signature is for the address that was set, and nobody else's: redirects are not followed.
+        let http = url_guard::client(&checked, GuardedResolver::new(networks), TIMEOUT)
             .map_err(|_| wrong("ALERT_WEBHOOK_URL", "cannot be called: the TLS library did not start"))?;
         Ok(Self {
             http,
-            url: url.clone(),
+            url: String::from(checked).into(),
             secret: key.into(),
         })
     }
@@ -109,7 +105,11 @@ fn sign(secret: &[u8], id: &str, sent_at: &str, body: &str) -> String {
 }
 
 fn no_answer(error: &reqwest::Error) -> SendError {
-    let what = if error.is_timeout() {
+    let what = if url_guard::is_refused(error) {
+        "The webhook's name leads to an address that is not public, so nothing was sent: check the name, or add the \
+         receiver's network to ENDPOINT_ALLOWED_NETWORKS."
+            .to_owned()
+    } else if error.is_timeout() {
         format!("The webhook did not answer within {} s.", TIMEOUT.as_secs())
     } else if error.is_connect() {
         "The webhook cannot be reached: check the address, its name, its certificate and the network.".to_owned()

@@ -7,6 +7,8 @@ mod classify;
 mod client;
 mod delay;
 mod error_body;
+#[doc(hidden)]
+pub mod fuzzing;
 mod judge;
 mod quota;
 mod request;

@@ -110,7 +110,14 @@ async fn service(config: &Config, opened: &OpenKeys, is_scratch: bool) -> Servic
     let clock = keys.clock.clone();
     let waiting = WaitingRoom::new(keys.pool.clone(), clock.clone(), config.queue);
     opened.tasks.spawn(waiting::run(waiting.clone(), finish.clone()));
-    let analysis = analysis_deps(config, keys, Arc::clone(store), recorder, waiting, DEADLINE);
+    let analysis = analysis_deps(
+        config,
+        keys,
+        Arc::clone(store),
+        recorder,
+        waiting,
+        (DEADLINE, finish.clone()),
+    );
     Service {
         engine: engine(),
         is_scratch,

@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use super::{StartError, open_store, secret, status_reader};
+use super::{StartError, audit_log, open_store, status_reader, unlock};
 use crate::announcer::Announcer;
+use crate::audit::Audit;
 use crate::clock::{Clock, next_provider_midnight};
 use crate::config::Config;
 use crate::grouping::{self, Grouping, Hints};
-use crate::keyring::{KeyFromEnvironment, Keyring, MasterKey};
+use crate::keyring::{KeyFromEnvironment, Keyring};
 use crate::keys::{self, Keys};
 use crate::pool_log;
 use crate::provider::Provider;
@@ -21,6 +22,7 @@ use crate::provider::gemini::{self, Gemini};
 use crate::shared_pool::{LogEntry, SharedPool};
 use crate::status::StatusReader;
 use crate::store::{Store, StoreError};
+use crate::vault::Vault;
 
 /// The pool before its tasks run.
 pub(super) struct Opened {
@@ -35,11 +37,12 @@ impl Opened {
     pub(super) async fn open(
         config: &Config,
         store: &Arc<dyn Store>,
+        vault: &Vault,
         provider: Arc<dyn Provider>,
         clock: &Clock,
         is_demo: bool,
     ) -> Result<Self, StartError> {
-        let (pool, keyring, log) = open_pool(config, Arc::clone(store), clock, is_demo).await?;
+        let (pool, keyring, log) = open_pool(config, Arc::clone(store), vault, clock, is_demo).await?;
         let (grouping, hints) = Grouping::new(Arc::clone(&keyring));
         let keys = Keys::new(
             pool.clone(),
@@ -71,6 +74,7 @@ impl Opened {
 pub struct OpenKeys {
     pub keys: Arc<Keys>,
     pub status: StatusReader,
+    pub audit: Audit,
     pub(super) store: Arc<dyn Store>,
     pub(super) tasks: TaskTracker,
     pub(super) finish: CancellationToken,
@@ -81,8 +85,9 @@ pub struct OpenKeys {
 pub async fn open_keys(config: &Config) -> Result<OpenKeys, StartError> {
     let (clock, store) = (Clock::system(), open_store(&config.data_dir).await?);
     let provider = Arc::new(Gemini::new(&config.gemini_base_url, gemini::Limits::default())?);
-    let opened = Opened::open(config, &store, provider, &clock, false).await?;
+    let opened = Opened::open(config, &store, &unlock(config, &store).await?, provider, &clock, false).await?;
     let keys = Arc::clone(&opened.keys);
+    let audit = audit_log(&store, &clock, keys.keyring.vault());
     let (tasks, finish) = (TaskTracker::new(), CancellationToken::new());
     // Whoever is at the command line sees what happens; the server that starts next tells the others.
     opened.start(&tasks, Announcer::new().0, &finish);
@@ -90,6 +95,7 @@ pub async fn open_keys(config: &Config) -> Result<OpenKeys, StartError> {
     Ok(OpenKeys {
         keys,
         status,
+        audit,
         store,
         tasks,
         finish,
@@ -119,10 +125,10 @@ type OpenPool = (
 async fn open_pool(
     config: &Config,
     store: Arc<dyn Store>,
+    vault: &Vault,
     clock: &Clock,
     is_demo: bool,
 ) -> Result<OpenPool, StartError> {
-    let master = MasterKey::parse(&secret(&config.master_key, &config.data_dir, "master.key", 32)?)?;
     let environment = config
         .environment_keys
         .iter()
@@ -132,7 +138,7 @@ async fn open_pool(
             secret: secret.clone(),
         })
         .collect();
-    let (keyring, stored) = Keyring::open(Arc::clone(&store), master, environment, clock.now()).await?;
+    let (keyring, stored) = Keyring::open(Arc::clone(&store), vault.clone(), environment, clock.now()).await?;
     let policy = policy(config);
     let (pool, log) = SharedPool::new(
         KeyPool::new(policy, config.strategy, next_provider_midnight),

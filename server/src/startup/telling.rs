@@ -31,7 +31,11 @@ impl Telling {
     pub(super) fn new(config: &Config, store: Arc<dyn Store>, clock: Clock) -> Result<Self, SetupError> {
         let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
         if let Some(webhook) = &config.webhook {
-            channels.push(Arc::new(Webhook::new(&webhook.url, &webhook.secret)?));
+            channels.push(Arc::new(Webhook::new(
+                &webhook.url,
+                &webhook.secret,
+                &config.endpoint_networks,
+            )?));
         }
         if let Some(mail) = &config.mail {
             channels.push(Arc::new(Mail::new(&mail.smtp_url, &mail.from, &mail.to)?));

@@ -91,6 +91,9 @@ pub struct StoredUser {
     /// PHC string.
     pub password_hash: String,
     pub created_at: Timestamp,
+    /// May not sign in, and nothing of it is signed in.
+    pub disabled: bool,
+    pub last_sign_in_at: Option<Timestamp>,
 }
 
 impl fmt::Debug for StoredUser {
@@ -148,14 +151,14 @@ pub enum Rotation {
     Unknown,
 }
 
-/// What became of a set-up link.
+/// What became of a link that makes an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkUse {
     Created,
     Expired,
     /// Never issued, or used before.
     Unknown,
-    /// There is an admin: set-up is over.
+    /// There is an admin: set-up is over. Of set-up links only.
     AdminExists,
 }
 

@@ -1,15 +1,25 @@
 //! The embedded store: one SQLite file, one writer thread, a few readers.
 
 mod analyses;
+mod api_tokens;
+mod audit;
+mod backup;
 mod convert;
 mod error;
 mod file;
+mod idempotency;
 mod keys;
+mod like;
+mod links;
 mod notifications;
+mod offline;
 mod pool_state;
 mod readers;
+mod second_factors;
+mod secrets;
 mod sessions;
 mod settings;
+mod sign_ins;
 mod usage;
 mod users;
 mod writer;
@@ -22,11 +32,13 @@ use pool::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, KeyChange, LinkUse, NewStoredKey, NotificationPage, Result,
-    Rotation, Store, StoredAnalysis, StoredKey, StoredNotification, StoredRefreshToken, StoredSession, StoredUser,
-    Successor, UsageCount, UsageEvent,
+    AuditEntry, AuditFilter, AuditHead, Begun, Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, KeyChange,
+    LinkKind, LinkUse, NewStoredKey, NotificationPage, Result, Rotation, SealedValue, Store, StoredAnalysis,
+    StoredApiToken, StoredIdempotency, StoredKey, StoredLink, StoredNotification, StoredRefreshToken,
+    StoredSecondFactor, StoredSession, StoredSignIn, StoredUser, Successor, UsageCount, UsageEvent,
 };
 use crate::email::Email;
+pub use offline::{Held, check_whole, hold, lock_path};
 use readers::Readers;
 use writer::Writer;
 
@@ -146,10 +158,120 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn set_password_hash(&self, user_id: &str, password_hash: String) -> Result<bool> {
+    async fn set_password_hash(
+        &self,
+        user_id: &str,
+        password_hash: String,
+        except_session: Option<Digest>,
+    ) -> Result<bool> {
         let user_id = user_id.to_owned();
         self.writer
-            .run(move |connection| users::set_password_hash(connection, &user_id, &password_hash))
+            .run(move |connection| {
+                users::set_password_hash(connection, &user_id, &password_hash, except_session.as_ref())
+            })
+            .await
+    }
+
+    async fn set_user_disabled(&self, user_id: &str, disabled: bool) -> Result<bool> {
+        let user_id = user_id.to_owned();
+        self.writer
+            .run(move |connection| users::set_disabled(connection, &user_id, disabled))
+            .await
+    }
+
+    async fn rename_user(&self, user_id: &str, name: String) -> Result<bool> {
+        let user_id = user_id.to_owned();
+        self.writer
+            .run(move |connection| users::rename(connection, &user_id, &name))
+            .await
+    }
+
+    async fn delete_user(&self, user_id: &str) -> Result<bool> {
+        let user_id = user_id.to_owned();
+        self.writer
+            .run_erasing(move |connection| users::delete(connection, &user_id))
+            .await
+    }
+
+    async fn note_sign_in(&self, user_id: &str, at: Timestamp) -> Result<()> {
+        let user_id = user_id.to_owned();
+        self.writer
+            .run(move |connection| users::note_sign_in(connection, &user_id, at))
+            .await
+    }
+
+    async fn second_factor(&self, user_id: &str) -> Result<Option<StoredSecondFactor>> {
+        let user_id = user_id.to_owned();
+        self.readers
+            .run(move |connection| second_factors::get(connection, &user_id))
+            .await
+    }
+
+    async fn save_second_factor(&self, factor: StoredSecondFactor) -> Result<()> {
+        self.writer
+            .run(move |connection| second_factors::save(connection, &factor))
+            .await
+    }
+
+    async fn delete_second_factor(&self, user_id: &str) -> Result<bool> {
+        let user_id = user_id.to_owned();
+        self.writer
+            .run(move |connection| second_factors::delete(connection, &user_id))
+            .await
+    }
+
+    async fn use_totp_step(&self, user_id: &str, step: u64) -> Result<bool> {
+        let user_id = user_id.to_owned();
+        self.writer
+            .run(move |connection| second_factors::use_step(connection, &user_id, step))
+            .await
+    }
+
+    async fn use_recovery_code(&self, user_id: &str, code: &Digest) -> Result<bool> {
+        let (user_id, code) = (user_id.to_owned(), *code);
+        self.writer
+            .run(move |connection| second_factors::use_recovery_code(connection, &user_id, &code))
+            .await
+    }
+
+    async fn insert_link(&self, link: StoredLink) -> Result<()> {
+        self.writer
+            .run(move |connection| links::insert(connection, &link))
+            .await
+    }
+
+    async fn link(&self, token: &Digest) -> Result<Option<StoredLink>> {
+        let token = *token;
+        self.readers
+            .run(move |connection| links::by_token(connection, &token))
+            .await
+    }
+
+    async fn links(&self, kind: LinkKind) -> Result<Vec<StoredLink>> {
+        self.readers.run(move |connection| links::all(connection, kind)).await
+    }
+
+    async fn delete_link(&self, id: &str) -> Result<bool> {
+        let id = id.to_owned();
+        self.writer.run(move |connection| links::delete(connection, &id)).await
+    }
+
+    async fn create_invited_user(&self, token: &Digest, user: StoredUser, now: Timestamp) -> Result<LinkUse> {
+        let token = *token;
+        self.writer
+            .run(move |connection| links::create_invited_user(connection, &token, &user, now))
+            .await
+    }
+
+    async fn set_password_by_link(
+        &self,
+        token: &Digest,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
+        let token = *token;
+        self.writer
+            .run(move |connection| links::set_password(connection, &token, &password_hash, now))
             .await
     }
 
@@ -199,29 +321,103 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn insert_refresh_token(&self, token: StoredRefreshToken) -> Result<()> {
+    async fn sessions_of(&self, user_id: &str, now: Timestamp) -> Result<Vec<StoredSession>> {
+        let user_id = user_id.to_owned();
+        self.readers
+            .run(move |connection| sessions::of_user(connection, &user_id, now))
+            .await
+    }
+
+    async fn insert_refresh_token(&self, token: StoredRefreshToken, sign_in: StoredSignIn) -> Result<()> {
         self.writer
-            .run(move |connection| sessions::insert_token(connection, &token))
+            .run(move |connection| sign_ins::begin(connection, &token, &sign_in))
             .await
     }
 
     async fn rotate_refresh_token(&self, token: &Digest, successor: Successor, now: Timestamp) -> Result<Rotation> {
         let token = *token;
         self.writer
-            .run(move |connection| sessions::rotate_token(connection, &token, successor, now))
+            .run(move |connection| sign_ins::rotate(connection, &token, successor, now))
             .await
     }
 
     async fn revoke_refresh_token(&self, token: &Digest) -> Result<bool> {
         let token = *token;
         self.writer
-            .run(move |connection| sessions::revoke_token(connection, &token))
+            .run(move |connection| sign_ins::revoke_token(connection, &token))
+            .await
+    }
+
+    async fn sign_in(&self, family: &str) -> Result<Option<StoredSignIn>> {
+        let family = family.to_owned();
+        self.readers
+            .run(move |connection| sign_ins::get(connection, &family))
+            .await
+    }
+
+    async fn sign_ins_of(&self, user_id: &str, now: Timestamp) -> Result<Vec<StoredSignIn>> {
+        let user_id = user_id.to_owned();
+        self.readers
+            .run(move |connection| sign_ins::of_user(connection, &user_id, now))
+            .await
+    }
+
+    async fn end_sign_in(&self, user_id: &str, family: &str) -> Result<bool> {
+        let (user_id, family) = (user_id.to_owned(), family.to_owned());
+        self.writer
+            .run(move |connection| sign_ins::end(connection, &user_id, &family))
+            .await
+    }
+
+    async fn end_all_of(
+        &self,
+        user_id: &str,
+        except_session: Option<Digest>,
+        except_sign_in: Option<&str>,
+    ) -> Result<u64> {
+        let (user_id, sign_in) = (user_id.to_owned(), except_sign_in.map(str::to_owned));
+        self.writer
+            .run(move |connection| sessions::end_all(connection, &user_id, except_session.as_ref(), sign_in.as_deref()))
             .await
     }
 
     async fn delete_expired(&self, now: Timestamp) -> Result<u64> {
         self.writer
             .run(move |connection| sessions::delete_expired(connection, now))
+            .await
+    }
+
+    async fn insert_api_token(&self, token: StoredApiToken) -> Result<()> {
+        self.writer
+            .run(move |connection| api_tokens::insert(connection, &token))
+            .await
+    }
+
+    async fn api_tokens_of(&self, user_id: &str) -> Result<Vec<StoredApiToken>> {
+        let user_id = user_id.to_owned();
+        self.readers
+            .run(move |connection| api_tokens::of_user(connection, &user_id))
+            .await
+    }
+
+    async fn api_token_by_hash(&self, hash: &Digest) -> Result<Option<StoredApiToken>> {
+        let hash = *hash;
+        self.readers
+            .run(move |connection| api_tokens::by_hash(connection, &hash))
+            .await
+    }
+
+    async fn delete_api_token(&self, user_id: &str, id: &str) -> Result<bool> {
+        let (user_id, id) = (user_id.to_owned(), id.to_owned());
+        self.writer
+            .run(move |connection| api_tokens::delete(connection, &user_id, &id))
+            .await
+    }
+
+    async fn note_api_token_use(&self, id: &str, at: Timestamp) -> Result<()> {
+        let id = id.to_owned();
+        self.writer
+            .run(move |connection| api_tokens::note_use(connection, &id, at))
             .await
     }
 
@@ -248,8 +444,53 @@ impl Store for SqliteStore {
     async fn delete_analysis(&self, user_id: &str, id: &str) -> Result<bool> {
         let (user_id, id) = (user_id.to_owned(), id.to_owned());
         self.writer
-            .run(move |connection| analyses::delete(connection, &user_id, &id))
+            .run_erasing(move |connection| analyses::delete(connection, &user_id, &id))
             .await
+    }
+
+    async fn delete_analyses_of(&self, user_id: &str) -> Result<u64> {
+        let user_id = user_id.to_owned();
+        self.writer
+            .run_erasing(move |connection| analyses::delete_of_user(connection, &user_id))
+            .await
+    }
+
+    async fn delete_analyses_before(&self, before: Timestamp) -> Result<u64> {
+        self.writer
+            .run_erasing(move |connection| analyses::delete_before(connection, before))
+            .await
+    }
+
+    async fn begin_idempotent(&self, request: StoredIdempotency) -> Result<Begun> {
+        self.writer
+            .run(move |connection| idempotency::begin(connection, &request))
+            .await
+    }
+
+    async fn finish_idempotent(
+        &self,
+        caller: &str,
+        key: &str,
+        analysis_id: Option<String>,
+        response: Option<Value>,
+    ) -> Result<()> {
+        let (caller, key) = (caller.to_owned(), key.to_owned());
+        self.writer
+            .run(move |connection| {
+                idempotency::finish(connection, &caller, &key, analysis_id.as_deref(), response.as_ref())
+            })
+            .await
+    }
+
+    async fn abandon_idempotent(&self, caller: &str, key: &str) -> Result<()> {
+        let (caller, key) = (caller.to_owned(), key.to_owned());
+        self.writer
+            .run(move |connection| idempotency::abandon(connection, &caller, &key))
+            .await
+    }
+
+    async fn abandon_all_idempotent(&self) -> Result<u64> {
+        self.writer.run(idempotency::abandon_all).await
     }
 
     async fn append_usage(&self, events: Vec<UsageEvent>) -> Result<()> {
@@ -310,6 +551,60 @@ impl Store for SqliteStore {
     async fn delete_notifications(&self, before: Timestamp) -> Result<u64> {
         self.writer
             .run(move |connection| notifications::delete_before(connection, before))
+            .await
+    }
+
+    async fn audit_head(&self) -> Result<Option<AuditHead>> {
+        self.readers.run(audit::head).await
+    }
+
+    async fn append_audit(&self, entry: AuditEntry, seal: Digest) -> Result<()> {
+        self.writer
+            .run(move |connection| audit::append(connection, &entry, &seal))
+            .await
+    }
+
+    async fn audit_page(&self, filter: AuditFilter, before_seq: Option<u64>, limit: u32) -> Result<Vec<AuditEntry>> {
+        self.readers
+            .run(move |connection| audit::page(connection, &filter, before_seq, limit))
+            .await
+    }
+
+    async fn audit_from(&self, seq: u64, limit: u32) -> Result<Vec<AuditEntry>> {
+        self.readers
+            .run(move |connection| audit::from(connection, seq, limit))
+            .await
+    }
+
+    async fn sealed_values(&self) -> Result<Vec<SealedValue>> {
+        self.readers.run(secrets::all).await
+    }
+
+    async fn replace_sealed(&self, record: &str, field: &str, old: Vec<u8>, new: Vec<u8>) -> Result<bool> {
+        let (record, field) = (record.to_owned(), field.to_owned());
+        self.writer
+            .run(move |connection| secrets::replace(connection, &record, &field, &old, &new))
+            .await
+    }
+
+    async fn server_secret(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let name = name.to_owned();
+        self.readers
+            .run(move |connection| secrets::of_server(connection, &name))
+            .await
+    }
+
+    async fn insert_server_secret(&self, name: &str, sealed: Vec<u8>) -> Result<Vec<u8>> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |connection| secrets::insert_of_server(connection, &name, sealed))
+            .await
+    }
+
+    async fn backup(&self, path: &Path) -> Result<()> {
+        let path = path.to_owned();
+        self.readers
+            .run(move |connection| backup::write(connection, &path))
             .await
     }
 }

@@ -1,5 +1,12 @@
 //! What strangers and former users may not do.
 
+mod browser;
+mod command_line;
+mod managing;
+mod second_factor;
+mod sessions;
+mod tokens;
+
 use futures::StreamExt;
 use futures::future::join_all;
 use reqwest::{Client, Method};

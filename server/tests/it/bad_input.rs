@@ -56,7 +56,13 @@ async fn a_body_with_a_mistake_gets_a_clear_refusal() {
             "BAD_REQUEST",
             "temprature",
         ),
-        ("a wrong type", json!({ "prompt": 7 }), 400, "BAD_REQUEST", "wrong type"),
+        (
+            "a wrong type",
+            json!({ "prompt": 7 }),
+            400,
+            "BAD_REQUEST",
+            "prompt: a value has the wrong type",
+        ),
         (
             "a hot temperature",
             json!({ "prompt": "x", "temperature": 3.5 }),
@@ -120,12 +126,11 @@ async fn a_body_with_a_mistake_gets_a_clear_refusal() {
     assert_eq!(app.sim.calls().len(), 1);
 }
 
-#[tokio::test]
-async fn bytes_that_are_no_request_get_a_clear_refusal() {
-    let app = spawn_app().await;
-    let token = app.user().await;
+/// What it is, its type, its bytes, and the status that refuses it.
+fn no_requests() -> [(&'static str, &'static str, Vec<u8>, u16); 13] {
     let multipart = "multipart/form-data; boundary=x";
-    let table: [(&str, &str, Vec<u8>, u16); 9] = [
+    let part = b"--x\r\nContent-Disposition: form-data; name=\"prompt\"\r\n";
+    [
         ("nothing", "application/json", Vec::new(), 400),
         ("half a JSON", "application/json", b"{\"prompt\":".to_vec(), 400),
         (
@@ -153,6 +158,34 @@ async fn bytes_that_are_no_request_get_a_clear_refusal() {
             b"--x\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\n\xff\xfe\r\n--x--\r\n".to_vec(),
             400,
         ),
+        (
+            "a form of a thousand parts",
+            multipart,
+            [
+                [part, &b"\r\nhello\r\n"[..]].concat().repeat(1_000),
+                b"--x--\r\n".to_vec(),
+            ]
+            .concat(),
+            400,
+        ),
+        (
+            "a part of a thousand headers",
+            multipart,
+            [part, &b"A: b\r\n".repeat(1_000)[..], b"\r\nhello\r\n--x--\r\n"].concat(),
+            400,
+        ),
+        (
+            "a part whose head does not end",
+            multipart,
+            [part, &b"a".repeat(1_000_000)[..]].concat(),
+            400,
+        ),
+        (
+            "JSON of 65 levels where one is wanted",
+            "application/json",
+            format!("{{\"prompt\":{}{}}}", "[".repeat(64), "]".repeat(64)).into_bytes(),
+            400,
+        ),
         ("a form without boundary", "multipart/form-data", b"--x--".to_vec(), 400),
         (
             "a form with a stranger",
@@ -160,8 +193,14 @@ async fn bytes_that_are_no_request_get_a_clear_refusal() {
             b"--x\r\nContent-Disposition: form-data; name=\"nonsense\"\r\n\r\n1\r\n--x--\r\n".to_vec(),
             400,
         ),
-    ];
-    for (what, content_type, body, status) in table {
+    ]
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_request_get_a_clear_refusal() {
+    let app = spawn_app().await;
+    let token = app.user().await;
+    for (what, content_type, body, status) in no_requests() {
         let request = app
             .request(Method::POST, ANALYZE)
             .bearer_auth(&token)

@@ -1,7 +1,7 @@
 //! The keys as admins handle them, over HTTP.
 
 mod command_line;
-mod grouping;
+pub(crate) mod grouping;
 mod importing;
 
 use std::sync::Arc;
@@ -107,8 +107,8 @@ async fn a_change_that_does_not_fit_names_its_field_and_changes_nothing() {
         (json!({ "tags": ["a\nb"] }), Some("tags")),
         (json!({ "project": "x".repeat(101) }), Some("project")),
         (json!({ "label": "Mine" }), Some("label")),
-        (json!({ "tier": "golden" }), None),
-        (json!({ "secret": "x" }), None),
+        (json!({ "tier": "golden" }), Some("tier")),
+        (json!({ "secret": "x" }), Some("secret")),
     ] {
         let refused = send(&app, Method::PATCH, &place, &admin, &change).await;
         assert_eq!(refused.status, 400, "{change}: {}", refused.body);

@@ -16,7 +16,7 @@ use crate::support::{App, Reply, Setup, spawn};
 use receivers::{MailServer, Post, Receiver};
 
 /// 32 bytes.
-const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+pub(crate) const SECRET: &str = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LTAxMjM0NTY3ODk=";
 const URL_CANARY: &str = "canary-path-token";
 
 fn with_webhook(receiver: &Receiver) -> Setup {

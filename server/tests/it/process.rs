@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use simulator::{Behaviour, Simulator};
 use tempfile::TempDir;
 
+use crate::canary::{self, Watched};
 use crate::support::{ADMIN, PASSWORD, Setup, key, spawn, spawn_app};
 
 /// With nothing of this machine's environment.
@@ -29,11 +30,13 @@ pub(crate) fn keypool(data: &Path) -> Command {
 }
 
 pub(crate) fn text(output: &Output) -> String {
-    format!(
+    let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
-    )
+    );
+    canary::check_output("a program's output", &text);
+    text
 }
 
 #[test]
@@ -166,6 +169,7 @@ pub(crate) struct Running {
     stdout: mpsc::Receiver<String>,
     /// What sign-ins gave: tokens and cookies.
     secrets: RefCell<Vec<String>>,
+    _watched: Watched,
 }
 
 impl Running {
@@ -178,13 +182,17 @@ impl Running {
 }
 
 pub(crate) fn start(data: &Path, sim: &Simulator) -> Running {
+    start_with(data, sim, &[("LOG_LEVEL", "trace")])
+}
+
+pub(crate) fn start_with(data: &Path, sim: &Simulator, settings: &[(&str, &str)]) -> Running {
     let mut command = keypool(data);
     command
+        .envs(settings.iter().copied())
         .env("GOOGLE_AI_BASE_URL", sim.base_url())
         .env("KEYPOOL_ADMIN_EMAIL", ADMIN)
         .env("KEYPOOL_ADMIN_PASSWORD", PASSWORD)
         .env("KEYPOOL_STRATEGY", "sticky")
-        .env("LOG_LEVEL", "trace")
         .stdout(Stdio::piped())
         .stderr(
             std::fs::File::options()
@@ -209,6 +217,7 @@ pub(crate) fn start(data: &Path, sim: &Simulator) -> Running {
         base,
         stdout,
         secrets: RefCell::default(),
+        _watched: Watched::with_log(&data.join("data"), &data.join("log")),
     }
 }
 

@@ -1,10 +1,18 @@
 //! What every store must do, run against each of them.
 
 mod accounts;
+mod api_tokens;
+mod audit;
+mod erasing;
 mod history;
+mod idempotency;
 mod keys;
+mod links;
 mod notifications;
+mod second_factors;
+mod secrets;
 mod sessions;
+mod sign_ins;
 mod whole;
 
 use std::time::Duration;
@@ -14,7 +22,7 @@ use pool::Timestamp;
 use serde_json::json;
 use server::email::Email;
 use server::store::sqlite::SqliteStore;
-use server::store::{StoredRefreshToken, StoredSession, StoredUser, Successor};
+use server::store::{Store, StoredRefreshToken, StoredSession, StoredSignIn, StoredUser, Successor};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -48,10 +56,39 @@ contract![
     accounts::a_set_up_link_makes_one_admin,
     accounts::a_set_up_link_outlives_a_form_that_is_refused,
     sessions::sessions_are_kept_until_they_are_ended,
-    sessions::a_refresh_token_is_good_once,
-    sessions::a_refresh_token_used_twice_revokes_its_family,
-    sessions::concurrent_uses_of_a_refresh_token_have_one_winner,
+    sessions::the_sessions_of_a_user_are_listed_while_they_last,
     sessions::what_has_expired_is_removed_and_nothing_else,
+    sign_ins::a_refresh_token_is_good_once,
+    sign_ins::a_refresh_token_used_twice_revokes_its_family,
+    sign_ins::concurrent_uses_of_a_refresh_token_have_one_winner,
+    sign_ins::a_sign_in_lives_as_long_as_its_tokens,
+    sign_ins::a_sign_in_is_ended_by_its_user_only,
+    sign_ins::everything_of_a_user_ends_but_what_is_named,
+    accounts::a_disabled_account_is_signed_in_nowhere,
+    accounts::an_account_is_renamed_and_remembers_its_last_sign_in,
+    accounts::a_new_password_spares_the_session_it_was_set_in,
+    second_factors::a_second_factor_is_kept_replaced_and_removed,
+    second_factors::a_code_is_good_once_however_many_use_it_at_the_same_time,
+    second_factors::a_recovery_code_is_good_once_however_many_use_it_at_the_same_time,
+    links::links_are_listed_by_kind_newest_first,
+    links::an_invitation_makes_one_account_however_many_open_it_at_the_same_time,
+    links::an_invitation_outlives_a_form_that_is_refused,
+    links::a_password_link_sets_one_password,
+    links::a_new_password_ends_the_links_that_would_set_another,
+    api_tokens::an_api_token_is_found_by_its_hash_and_belongs_to_its_user,
+    api_tokens::the_latest_use_of_an_api_token_is_remembered,
+    audit::entries_are_appended_in_order_and_once,
+    audit::of_entries_appended_at_the_same_time_one_is_kept,
+    audit::the_log_is_read_from_both_ends,
+    audit::what_is_searched_for_in_the_log_means_itself,
+    secrets::sealed_values_are_listed_and_replaced_by_compare_and_set,
+    secrets::the_first_secret_of_the_server_wins,
+    idempotency::a_request_is_begun_once_however_often_it_is_sent,
+    idempotency::an_expired_request_is_begun_anew,
+    idempotency::what_is_not_finished_is_abandoned_and_nothing_else,
+    idempotency::what_is_kept_of_an_analysis_goes_with_it,
+    history::a_history_is_erased_by_user_and_by_age,
+    erasing::a_deleted_user_leaves_nothing_but_the_audit_log,
     history::the_history_comes_in_pages_newest_first,
     history::pages_do_not_shift_when_the_history_grows,
     history::an_analysis_belongs_to_its_user,
@@ -79,6 +116,8 @@ fn user(id: &str, email: &str, role: Role) -> StoredUser {
         role,
         password_hash: "$argon2id$of-nobody".to_owned(),
         created_at: NOW,
+        disabled: false,
+        last_sign_in_at: None,
     }
 }
 
@@ -100,6 +139,24 @@ fn token(token: u8, family: &str, user_id: &str) -> StoredRefreshToken {
         user_id: user_id.to_owned(),
         expires_at: later(3600),
     }
+}
+
+fn sign_in(family: &str, user_id: &str) -> StoredSignIn {
+    StoredSignIn {
+        family: family.to_owned(),
+        user_id: user_id.to_owned(),
+        began_at: NOW,
+        last_used_at: NOW,
+        expires_at: later(3600),
+        user_agent: Some("test/1".to_owned()),
+        address: Some("192.0.2.1".to_owned()),
+    }
+}
+
+/// A sign-in of a new family with its first token.
+async fn begin_sign_in(store: &dyn Store, number: u8, family: &str, user_id: &str) {
+    let begun = store.insert_refresh_token(token(number, family, user_id), sign_in(family, user_id));
+    begun.await.unwrap();
 }
 
 fn successor(token: u8) -> Successor {

@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use app::types::Role;
 use pool::Timestamp;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use server::clock::Clock;
 use server::config::{self, Config, Layers};
+use server::http::ServeLimits;
 use server::startup::{self, Options};
 use simulator::{Behaviour, Simulator};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::canary::{self, Watched};
+
 pub(crate) const ADMIN: &str = "admin@example.org";
-pub(crate) const PASSWORD: &str = "correct horse battery staple";
+/// On the list of secrets that are looked for, as [`key`] is.
+pub(crate) const PASSWORD: &str = "canary horse battery staple";
 /// Thursday 15 January 2026, 12:00 UTC: 04:00 in Los Angeles.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_768_478_400_000);
 
@@ -22,9 +27,14 @@ pub(crate) struct App {
     pub(crate) sim: Simulator,
     pub(crate) clock: Clock,
     pub(crate) base: String,
+    /// Keeps cookies, as a browser does.
     pub(crate) client: Client,
+    /// Keeps none, as a program does.
+    programs: Client,
     pub(crate) pool: server::shared_pool::SharedPool,
     pub(crate) set_up_token: Option<secrecy::SecretString>,
+    // Before the folder itself, which goes when it is dropped.
+    _watched: Watched,
     data: Option<TempDir>,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<()>,
@@ -35,6 +45,7 @@ pub(crate) struct Setup {
     pub(crate) keys: u32,
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) limits: server::provider::gemini::Limits,
+    pub(crate) serving: ServeLimits,
     pub(crate) deadline: Duration,
     pub(crate) with_admin: bool,
 }
@@ -45,6 +56,11 @@ impl Default for Setup {
             keys: 3,
             environment: Vec::new(),
             limits: server::provider::gemini::Limits::default(),
+            serving: ServeLimits {
+                // Long enough for what is on its way over loopback.
+                lame_duck: Duration::from_millis(50),
+                ..ServeLimits::default()
+            },
             deadline: Duration::from_secs(60),
             with_admin: true,
         }
@@ -65,11 +81,13 @@ pub(crate) async fn spawn(setup: Setup) -> App {
 }
 
 async fn spawn_on(setup: Setup, sim: Simulator, data: TempDir, clock: Clock) -> App {
+    canary::log_everything();
     let config = settings(&setup, &sim, &data);
     let options = Options {
         config,
         clock: clock.clone(),
         limits: setup.limits,
+        serving: setup.serving,
         deadline: setup.deadline,
         demo: None,
     };
@@ -79,20 +97,20 @@ async fn spawn_on(setup: Setup, sim: Simulator, data: TempDir, clock: Clock) -> 
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     #[expect(clippy::disallowed_methods, reason = "joined by App::stop")]
-    let running = tokio::spawn(async move { server.run(stopped.cancelled_owned()).await.unwrap() });
-    let client = Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .cookie_store(true)
-        .build()
-        .unwrap();
+    let running = tokio::spawn(async move { server.run(stopped.cancelled_owned()).await });
+    let client = |keeps_cookies| {
+        let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        builder.cookie_store(keeps_cookies).build().unwrap()
+    };
     App {
         sim,
         clock,
         base,
-        client,
+        client: client(true),
+        programs: client(false),
         pool,
         set_up_token,
+        _watched: Watched::new(data.path()),
         data: Some(data),
         stop,
         running,
@@ -112,6 +130,8 @@ fn settings(setup: &Setup, sim: &Simulator, data: &TempDir) -> Config {
         ("UPSTREAM_RPS".to_owned(), "0".to_owned()),
         ("QUEUE_WAIT_MAX".to_owned(), "0s".to_owned()),
         ("CACHE_MAX_ENTRIES".to_owned(), "0".to_owned()),
+        ("RATE_LIMIT_REQUESTS".to_owned(), "0".to_owned()),
+        ("ENDPOINT_ALLOWED_NETWORKS".to_owned(), "127.0.0.0/8".to_owned()),
     ]);
     if setup.with_admin {
         environment.insert("KEYPOOL_ADMIN_EMAIL".to_owned(), ADMIN.to_owned());
@@ -141,6 +161,16 @@ impl App {
         spawn_on(setup, sim, data, clock).await
     }
 
+    /// Where the server keeps its store and its secrets.
+    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
+        self.data.as_ref().unwrap().path().join("data")
+    }
+
+    /// As SIGTERM does, without waiting for the end.
+    pub(crate) fn begin_to_stop(&self) {
+        self.stop.cancel();
+    }
+
     /// Ends the server as SIGTERM does and gives back the folder with its data.
     pub(crate) async fn stop(mut self) -> (TempDir, Simulator) {
         let data = self.data.take().unwrap();
@@ -154,50 +184,70 @@ impl App {
     }
 
     pub(crate) async fn post(&self, path: &str, token: &str, body: &Value) -> Reply {
-        Reply::of(
-            self.request(Method::POST, path)
-                .bearer_auth(token)
-                .json(body)
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await
+        self.call(Method::POST, path, token, Some(body)).await
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {
-        Reply::of(self.request(Method::GET, path).bearer_auth(token).send().await.unwrap()).await
+        self.call(Method::GET, path, token, None).await
+    }
+
+    /// As a program with a token, without any cookie.
+    pub(crate) async fn call(&self, method: Method, path: &str, token: &str, body: Option<&Value>) -> Reply {
+        let mut request = self.programs.request(method, format!("{}{path}", self.base));
+        request = if token.is_empty() {
+            request
+        } else {
+            request.bearer_auth(token)
+        };
+        request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        Reply::of(request.send().await.unwrap()).await
     }
 
     /// An access token of a new account.
     pub(crate) async fn user(&self) -> String {
+        let email = self.account(Role::User).await;
+        self.login(&email).await
+    }
+
+    /// The e-mail of a new account.
+    pub(crate) async fn account(&self, role: Role) -> String {
         let email = format!("{}@example.org", uuid::Uuid::new_v4().simple());
         let form = json!({ "email": email, "password": PASSWORD, "name": "Ada" });
-        let made = self
-            .request(Method::POST, "/api/auth/register")
-            .json(&form)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(made.status(), 201);
-        self.login(&email).await
+        let made = self.post("/api/auth/register", "", &form).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        if role != Role::User {
+            let path = format!("/api/admin/users/{}", made.text("/data/id"));
+            let admin = self.admin().await;
+            let changed = self
+                .call(Method::PATCH, &path, &admin, Some(&json!({ "role": role })))
+                .await;
+            assert_eq!(changed.status, 200, "{}", changed.body);
+        }
+        email
     }
 
     pub(crate) async fn admin(&self) -> String {
         self.login(ADMIN).await
     }
 
-    async fn login(&self, email: &str) -> String {
+    /// Signs [`App::client`] in, as a browser is: by its cookie.
+    pub(crate) async fn browser(&self, email: &str) {
         let form = json!({ "email": email, "password": PASSWORD });
-        let reply = Reply::of(
-            self.request(Method::POST, "/api/auth/login")
-                .json(&form)
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await;
-        reply.text("/data/accessToken")
+        let signed_in = self
+            .request(Method::POST, "/api/auth/login")
+            .json(&form)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(signed_in.status(), 200);
+    }
+
+    pub(crate) async fn login(&self, email: &str) -> String {
+        let form = json!({ "email": email, "password": PASSWORD });
+        self.post("/api/auth/login", "", &form).await.text("/data/accessToken")
     }
 
     pub(crate) async fn analyze(&self, token: &str) -> Reply {
@@ -217,7 +267,9 @@ impl App {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        events(&response.text().await.unwrap())
+        let text = response.text().await.unwrap();
+        canary::check("a stream", text.as_bytes());
+        events(&text)
     }
 
     pub(crate) async fn status(&self, token: &str) -> Value {
@@ -245,6 +297,7 @@ impl Reply {
     pub(crate) async fn of(response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
+        canary::check("an answer", text.as_bytes());
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Self { status, headers, body }
     }

@@ -125,7 +125,11 @@ fn adapters_know_their_own_port_only() {
 #[test]
 fn use_cases_know_nothing_of_http() {
     let words = ["crate::http", "axum", "StatusCode", "HeaderMap"];
-    check("server/src", &words, &["server/src/http", "server/src/startup"]);
+    check(
+        "server/src",
+        &words,
+        &["server/src/http", "server/src/startup", "server/src/fuzzing.rs"],
+    );
 }
 
 #[test]
@@ -167,10 +171,71 @@ fn secrets_are_exposed_only_where_they_are_kept_and_where_they_are_sent() {
         "server/src/keyring",
         "server/src/provider",
         "server/src/accounts",
+        "server/src/api_tokens",
+        "server/src/http/credential.rs",
         "server/src/notify/",
         "server/src/startup",
+        "server/src/scrub",
     ];
     check("server/src", &["expose_secret"], &allowed);
+}
+
+#[test]
+fn an_error_of_the_http_client_is_named_only_where_its_address_is_taken_off() {
+    // It prints the address it was for, and addresses hold keys and tokens. Elsewhere it is thrown away unseen.
+    check(
+        "server/src",
+        &["reqwest::Error", "reqwest::Result"],
+        &[
+            "server/src/provider/gemini/client.rs",
+            "server/src/notify/webhook.rs",
+            "server/src/url_guard.rs",
+        ],
+    );
+    for (path, code) in sources("server/src") {
+        let uses_client = code.contains("reqwest::Client") || code.contains("self.http");
+        if uses_client && code.contains(".send()") {
+            let printed = ["%error", "?error", "{error"].iter().any(|how| code.contains(how));
+            assert!(
+                !printed,
+                "{path} prints an error of the HTTP client: use `.without_url()`"
+            );
+        }
+    }
+    for (path, code) in sources("server/src/provider/gemini/client.rs") {
+        assert_eq!(
+            code.matches("chain(&error").count(),
+            code.matches("chain(&error.without_url())").count(),
+            "{path} prints an address"
+        );
+    }
+}
+
+#[test]
+fn only_the_guard_makes_clients_for_addresses_that_are_typed_in() {
+    check(
+        "server/src",
+        &["Client::builder", "Client::new()"],
+        &[
+            // The provider's address and this server's own, both from the environment.
+            "server/src/provider/gemini/client.rs",
+            "server/src/doctor/reach.rs",
+            "server/src/cli",
+            "server/src/url_guard.rs",
+        ],
+    );
+    for place in [
+        "server/src/provider/gemini/client.rs",
+        "server/src/doctor/reach.rs",
+        "server/src/url_guard.rs",
+    ] {
+        for (path, code) in sources(place) {
+            assert!(
+                code.contains(".no_proxy()") && code.contains("Policy::none()"),
+                "{path} follows redirects or proxies"
+            );
+        }
+    }
 }
 
 #[test]

@@ -241,6 +241,7 @@ async fn a_session_outlives_a_step_back_and_a_token_is_exchanged_after_it() {
 async fn a_step_forward_ends_tokens_and_idle_sessions_and_nothing_else() {
     let app = spawn(sticky(1)).await;
     let token = app.admin().await;
+    app.browser(ADMIN).await;
     let me = || app.request(Method::GET, "/api/auth/me").send();
     assert_eq!(me().await.unwrap().status(), 200);
     app.clock.advance(HOUR);

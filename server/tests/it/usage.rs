@@ -1,5 +1,6 @@
 //! What is recorded of an analysis, read from the file that the server leaves behind.
 
+use app::types::Role;
 use base64::Engine as _;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
@@ -61,12 +62,14 @@ fn setup(analytics: &str) -> Setup {
 #[tokio::test]
 async fn a_failover_is_recorded_as_its_attempts_and_one_request() {
     let app = spawn(setup("true")).await;
-    let token = app.user().await;
+    let ada = app.account(Role::User).await;
+    let token = app.login(&ada).await;
+    app.browser(&ada).await;
     app.always(1, "day-quota-paid");
     let text = app.analyze(&token).await;
     let png = base64::engine::general_purpose::STANDARD.encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
     let body = json!({ "prompt": "What is this?", "images": [{ "mimeType": "image/png", "data": png }] });
-    // The browser's way: the cookie of the last sign-in.
+    // The browser's way.
     let vision = app
         .request(reqwest::Method::POST, "/api/ai-analysis/analyze")
         .json(&body);

@@ -1,6 +1,7 @@
 //! Signing in, registering, setting up.
 
 use super::fixture::{Fixture, refused, render, signed_in, signed_out};
+use crate::backend::MayRegister;
 use crate::context::{DemoAccount, PageContext};
 use crate::types::SetUp;
 
@@ -77,10 +78,7 @@ fn demo_accounts_are_shown_in_a_demo_only() {
 
 #[test]
 fn registering_is_offered_only_where_it_is_open() {
-    let closed = || Fixture {
-        open: false,
-        ..Fixture::default()
-    };
+    let closed = || with(MayRegister::Nobody);
     assert!(
         render("/sign-in", signed_out(), Fixture::default())
             .1
@@ -96,6 +94,20 @@ fn registering_is_offered_only_where_it_is_open() {
             .1
             .contains("Registration is closed")
     );
+    let (_, html) = render("/register", signed_out(), with(MayRegister::Invited));
+    assert!(
+        html.contains("An invitation is needed") && !html.contains("<input class"),
+        "{html}"
+    );
+    let (_, html) = render("/sign-in", signed_out(), with(MayRegister::Invited));
+    assert!(!html.contains(r#"href="/register"#), "{html}");
+}
+
+fn with(may_register: MayRegister) -> Fixture {
+    Fixture {
+        may_register,
+        ..Fixture::default()
+    }
 }
 
 #[test]

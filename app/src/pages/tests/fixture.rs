@@ -8,12 +8,14 @@ use futures::StreamExt;
 use leptos::prelude::*;
 use leptos_router::location::RequestUrl;
 
-use crate::backend::{Backend, BackendRef};
+use crate::backend::{AuditQuery, Backend, BackendRef, MayRegister};
 use crate::context::{PageContext, RefusedForm, Theme};
 use crate::error::{AppError, ErrorCode};
 use crate::types::{
-    Analysis, AnalysisPage, AnalysisState, AnalysisSummary, Attempt, CellState, CellStatus, Component, DoctorReport,
-    KeyState, KeyStatus, Kind, Level, Obstacle, ObstacleKind, PoolKey, Role, ServiceStatus, SetUp, TokenUsage, User,
+    Account, ActiveSession, Analysis, AnalysisPage, AnalysisState, AnalysisSummary, ApiToken, Attempt, AuditEntry,
+    AuditFault, AuditPage, AuditVerdict, CellState, CellStatus, Component, DoctorReport, Invitation, KeyState,
+    KeyStatus, Kind, Level, Obstacle, ObstacleKind, PoolKey, Role, ServiceStatus, SessionKind, SetUp, TokenScope,
+    TokenUsage, TwoFactor, TwoFactorSecret, User,
 };
 use crate::{PageStatus, shell};
 
@@ -21,7 +23,12 @@ pub(super) struct Fixture {
     pub(super) keys: u32,
     pub(super) analyses: Result<Vec<Analysis>, AppError>,
     pub(super) set_up: SetUp,
-    pub(super) open: bool,
+    pub(super) may_register: MayRegister,
+    pub(super) two_factor: TwoFactor,
+    pub(super) pending: Option<TwoFactorSecret>,
+    /// The store is down.
+    pub(super) down: bool,
+    pub(super) tampered: bool,
     pub(super) simulated: bool,
 }
 
@@ -34,7 +41,14 @@ impl Default for Fixture {
                 has_admin: true,
                 has_key: true,
             },
-            open: true,
+            may_register: MayRegister::Anyone,
+            two_factor: TwoFactor {
+                enabled: false,
+                recovery_codes_left: 0,
+            },
+            pending: None,
+            down: false,
+            tampered: false,
             simulated: false,
         }
     }
@@ -137,8 +151,149 @@ impl Backend for Fixture {
         }
     }
 
-    fn registration_open(&self) -> bool {
-        self.open
+    fn may_register(&self) -> MayRegister {
+        self.may_register
+    }
+
+    async fn sessions(&self, _user_id: &str) -> Result<Vec<ActiveSession>, AppError> {
+        self.up()?;
+        let session = |id: &str, kind, current| ActiveSession {
+            id: id.to_owned(),
+            kind,
+            current,
+            began_at: "2026-11-24T01:00:00Z".to_owned(),
+            last_used_at: "2026-11-24T03:00:00Z".to_owned(),
+            user_agent: Some("<b>evil</b>/1".to_owned()),
+            address: Some("203.0.113.7".to_owned()),
+        };
+        Ok(vec![
+            session("s1", SessionKind::Browser, true),
+            session("s2", SessionKind::Api, false),
+        ])
+    }
+
+    async fn two_factor(&self, _user_id: &str) -> Result<TwoFactor, AppError> {
+        self.up()?;
+        Ok(self.two_factor)
+    }
+
+    async fn pending_two_factor(&self, _user_id: &str) -> Result<Option<TwoFactorSecret>, AppError> {
+        Ok(self.pending.clone())
+    }
+
+    async fn tokens(&self, _user_id: &str) -> Result<Vec<ApiToken>, AppError> {
+        self.up()?;
+        Ok(vec![token()])
+    }
+
+    async fn invitation(&self, token: &str) -> Result<Option<Invitation>, AppError> {
+        Ok((token == "g00d").then(invitation))
+    }
+
+    async fn password_link_email(&self, token: &str) -> Result<Option<String>, AppError> {
+        Ok((token == "g00d").then(|| "ada@example.com".to_owned()))
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, AppError> {
+        self.up()?;
+        Ok(vec![account("u1", Role::Admin), account("u2", Role::User)])
+    }
+
+    async fn account(&self, id: &str) -> Result<Account, AppError> {
+        let found = ["u1", "u2"].contains(&id).then(|| account(id, Role::User));
+        found.ok_or_else(|| AppError::new(ErrorCode::NotFound, "There is no such account."))
+    }
+
+    async fn invitations(&self) -> Result<Vec<Invitation>, AppError> {
+        Ok(vec![invitation()])
+    }
+
+    async fn audit_page(&self, query: &AuditQuery) -> Result<AuditPage, AppError> {
+        self.up()?;
+        let items = match query.actor.as_deref() {
+            None => vec![audit_entry()],
+            Some(_) => Vec::new(),
+        };
+        Ok(AuditPage {
+            items,
+            next_cursor: Some("41".to_owned()),
+        })
+    }
+
+    async fn audit_verdict(&self) -> Result<AuditVerdict, AppError> {
+        Ok(AuditVerdict {
+            intact: !self.tampered,
+            entries: 42,
+            head: Some("9f8e7d".to_owned()),
+            fault: self.tampered.then(|| AuditFault {
+                seq: 17,
+                message: "its hash does not fit.".to_owned(),
+            }),
+        })
+    }
+}
+
+impl Fixture {
+    fn up(&self) -> Result<(), AppError> {
+        match self.down {
+            true => Err(AppError::new(ErrorCode::NoCapacity, "The store does not answer.")),
+            false => Ok(()),
+        }
+    }
+}
+
+pub(super) fn token() -> ApiToken {
+    ApiToken {
+        id: "t1".to_owned(),
+        name: "<i>Nightly</i> report".to_owned(),
+        mask: "kp_…x9Qz".to_owned(),
+        scopes: vec![TokenScope::Analyze, TokenScope::History],
+        created_at: "2026-11-23T18:07:12Z".to_owned(),
+        expires_at: None,
+        expired: false,
+        requests_per_minute: Some(30),
+        last_used_at: None,
+    }
+}
+
+fn account(id: &str, role: Role) -> Account {
+    Account {
+        id: id.to_owned(),
+        email: format!("{id}@example.com"),
+        name: "<b>Grace</b> Hopper".to_owned(),
+        role,
+        disabled: id == "u2",
+        two_factor: true,
+        created_at: "2026-11-23T18:07:12Z".to_owned(),
+        last_sign_in_at: None,
+    }
+}
+
+fn invitation() -> Invitation {
+    Invitation {
+        id: "i1".to_owned(),
+        role: Role::Viewer,
+        email: Some("new@example.com".to_owned()),
+        created_by: "u1".to_owned(),
+        created_at: "2026-11-23T18:07:12Z".to_owned(),
+        expires_at: "2026-11-26T18:07:12Z".to_owned(),
+    }
+}
+
+fn audit_entry() -> AuditEntry {
+    AuditEntry {
+        seq: 42,
+        at: "2026-11-24T03:48:00Z".to_owned(),
+        actor_id: "u1".to_owned(),
+        actor: "ada@example.com".to_owned(),
+        surface: "cli".to_owned(),
+        address: Some("203.0.113.7".to_owned()),
+        request_id: None,
+        action: "key.update".to_owned(),
+        target: "key/7".to_owned(),
+        before: Some(serde_json::json!({ "label": "<img src=x>" })),
+        after: None,
+        hash: "9f8e7d".to_owned(),
     }
 }
 
@@ -229,6 +384,7 @@ pub(super) fn signed_out() -> PageContext {
         path: "/".to_owned(),
         request_id: "req-7".to_owned(),
         refused: None,
+        shown: None,
         demo: None,
     }
 }

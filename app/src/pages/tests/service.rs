@@ -104,6 +104,15 @@ fn a_page_holds_nothing_the_content_security_policy_forbids() {
         "/set-up",
         "/set-up/key",
         "/admin/doctor",
+        "/admin/users",
+        "/admin/users/u2",
+        "/admin/audit?check=1",
+        "/account",
+        "/account/two-factor",
+        "/account/tokens",
+        "/sign-in/code",
+        "/invitation?token=g00d",
+        "/password?token=g00d",
         "/nowhere",
     ];
     for path in paths {

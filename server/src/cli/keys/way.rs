@@ -1,11 +1,14 @@
 //! The two ways to the pool: through the store itself, or through the server that runs on it.
 
+use std::sync::Arc;
+
 use anyhow::{Context, anyhow};
 use app::types::{AddedKey, ImportReport, KeyImport, KeyTest, KeyTier, PoolKey};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use server::audit::Actor;
 use server::config::Config;
-use server::keys::{self, Keys};
+use server::keys::{self, ManagedKeys};
 use server::startup::{self, OpenKeys, StartError};
 use server::store::StoreError;
 
@@ -76,7 +79,7 @@ impl Way {
                     test: Some(test),
                     ..app::types::NewKey::default()
                 };
-                let added = opened.keys.add(new).await?;
+                let added = managed(opened).add(new).await?;
                 Ok(AddedKey {
                     key: self.numbered(added.number).await?,
                     message: added.doubt.map(str::to_owned),
@@ -98,7 +101,7 @@ impl Way {
             }
             Self::Store(opened) => {
                 let test = Some(test);
-                Ok(opened.keys.import(KeyImport { text, tier, test }).await?)
+                Ok(managed(opened).import(KeyImport { text, tier, test }).await?)
             }
         }
     }
@@ -123,7 +126,7 @@ impl Way {
         match self {
             Self::Server(remote) => read(remote.post(&address(&id, "enable"), &json!({})).await?),
             Self::Store(opened) => {
-                opened.keys.set_enabled(&id, true, false).await?;
+                managed(opened).set_enabled(&id, true, false).await?;
                 self.numbered(number).await
             }
         }
@@ -138,7 +141,7 @@ impl Way {
                     .await?,
             ),
             Self::Store(opened) => {
-                opened.keys.set_enabled(&id, false, force).await?;
+                managed(opened).set_enabled(&id, false, force).await?;
                 self.numbered(number).await
             }
         }
@@ -151,7 +154,7 @@ impl Way {
                 let body = json!({ "keyNumber": number, "model": model });
                 remote.post("/api/admin/keys/reset-quota", &body).await?;
             }
-            Self::Store(opened) => Keys::reset_quota(&opened.keys, number, model).await?,
+            Self::Store(opened) => managed(opened).reset_quota(number, model.map(str::to_owned)).await?,
         }
         self.list().await
     }
@@ -163,10 +166,19 @@ impl Way {
     }
 }
 
+/// The keys in the hands of whoever is at the command line.
+fn managed(opened: &OpenKeys) -> ManagedKeys {
+    ManagedKeys {
+        keys: Arc::clone(&opened.keys),
+        audit: opened.audit.clone(),
+        actor: Actor::command_line(),
+    }
+}
+
 fn address(id: &str, act: &str) -> String {
     format!("/api/admin/keys/{id}/{act}")
 }
 
-fn read<T: DeserializeOwned>(data: Value) -> Result<T, anyhow::Error> {
+pub(super) fn read<T: DeserializeOwned>(data: Value) -> Result<T, anyhow::Error> {
     serde_json::from_value(data).context("the server is of another version: use the `keypool` that it was started with")
 }

@@ -6,15 +6,19 @@ use lettre::message::Mailbox;
 use reqwest::Url;
 
 use super::Checker;
+use super::access::networks_of;
 use crate::config::{MailSettings, WebhookSettings};
+use crate::url_guard::check_url;
 
 impl Checker<'_> {
     pub(super) fn webhook(&mut self) -> Option<WebhookSettings> {
         let (url, secret) = (self.given("ALERT_WEBHOOK_URL"), self.given("ALERT_WEBHOOK_SECRET"));
-        if let Some(url) = &url
-            && !is_web_address(url)
-        {
-            self.mistake("ALERT_WEBHOOK_URL", "must be an http or https address");
+        if let Some(url) = &url {
+            // An unreadable list of networks is a mistake of its own, told where it is read for the settings.
+            let networks = networks_of(&self.list("ENDPOINT_ALLOWED_NETWORKS")).unwrap_or_default();
+            if let Err(fault) = check_url(url, &networks) {
+                self.mistake("ALERT_WEBHOOK_URL", fault.must());
+            }
         }
         if let Some(secret) = &secret
             && !is_webhook_secret(secret)
@@ -75,12 +79,6 @@ impl Checker<'_> {
             }
         }
     }
-}
-
-/// Unlike the provider's address it may have a path and a query with a token.
-fn is_web_address(text: &str) -> bool {
-    let url = Url::parse(text).ok();
-    url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn is_webhook_secret(text: &str) -> bool {

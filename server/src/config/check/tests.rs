@@ -234,3 +234,93 @@ fn a_log_level_that_would_log_nothing_is_refused() {
         );
     }
 }
+
+#[test]
+fn limits_networks_and_origins_are_read_as_people_write_them() {
+    let config = check(&layers(&[
+        ("RATE_LIMIT_REQUESTS", "60"),
+        ("RATE_LIMIT_WINDOW", "60000"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7, fd00::/8"),
+        ("CORS_ALLOWED_ORIGINS", "https://app.example.org, http://localhost:3000"),
+        ("ENDPOINT_ALLOWED_NETWORKS", "10.1.2.3/16"),
+        ("HISTORY_RETENTION", "30d"),
+        ("KEYPOOL_HISTORY", "off"),
+        ("KEYPOOL_REGISTRATION", "invite"),
+        ("CONNECTIONS_MAX", "0"),
+    ]))
+    .expect("all of these are right");
+    assert_eq!(
+        (config.rate_limit.requests, config.rate_limit.window),
+        (60, Duration::from_secs(60))
+    );
+    let written: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(written, ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]);
+    assert_eq!(
+        config.cors_origins,
+        ["https://app.example.org", "http://localhost:3000"]
+    );
+    assert_eq!(config.endpoint_networks[0].to_string(), "10.1.0.0/16");
+    assert_eq!(config.history.retention, Some(Duration::from_secs(30 * 86_400)));
+    assert!(!config.history.keep);
+    assert_eq!(config.registration, crate::config::Registration::Invited);
+    assert_eq!((config.connections.max, config.connections.per_address), (0, 1000));
+    assert!(config.unused.is_empty(), "all of them have an effect");
+}
+
+#[test]
+fn limits_networks_and_origins_that_mean_nothing_are_refused() {
+    for (name, wrong) in [
+        ("RATE_LIMIT_REQUESTS", "many"),
+        ("RATE_LIMIT_WINDOW", "0"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("TRUSTED_PROXIES", "proxy.example.org"),
+        ("CORS_ALLOWED_ORIGINS", "*"),
+        ("CORS_ALLOWED_ORIGINS", "https://app.example.org/"),
+        ("CORS_ALLOWED_ORIGINS", "https://app.example.org:443"),
+        ("CORS_ALLOWED_ORIGINS", "https://APP.example.org"),
+        ("CORS_ALLOWED_ORIGINS", "app.example.org"),
+        ("CORS_ALLOWED_ORIGINS", "null"),
+        ("ENDPOINT_ALLOWED_NETWORKS", "internal"),
+        ("HISTORY_RETENTION", "90"),
+        ("KEYPOOL_HISTORY", "maybe"),
+        ("KEYPOOL_REGISTRATION", "friends"),
+        ("CONNECTIONS_MAX", "-1"),
+    ] {
+        let text = mistakes(&[(name, wrong)]);
+        assert!(text.contains(name), "{name}={wrong}:\n{text}");
+    }
+}
+
+#[test]
+fn a_previous_secret_needs_a_present_one_that_differs() {
+    let key = |byte: u8| {
+        use base64::Engine as _;
+        let bytes: Vec<u8> = (0..32).map(|place| byte ^ place).collect();
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    };
+    let (old, new) = (key(1), key(2));
+    let rotation = [
+        ("KEYPOOL_MASTER_KEY", new.as_str()),
+        ("KEYPOOL_MASTER_KEY_PREVIOUS", old.as_str()),
+    ];
+    assert!(check(&layers(&rotation)).is_ok());
+    for environment in [
+        &[("KEYPOOL_MASTER_KEY_PREVIOUS", old.as_str())][..],
+        &[
+            ("KEYPOOL_MASTER_KEY", old.as_str()),
+            ("KEYPOOL_MASTER_KEY_PREVIOUS", old.as_str()),
+        ],
+        &[
+            ("KEYPOOL_MASTER_KEY", new.as_str()),
+            ("KEYPOOL_MASTER_KEY_PREVIOUS", "short"),
+        ],
+        &[("JWT_SECRET_PREVIOUS", "short")],
+    ] {
+        let text = mistakes(environment);
+        assert!(text.contains("_PREVIOUS"), "{text}");
+        assert!(
+            !text.contains(&old) && !text.contains(&new),
+            "a value shows in:\n{text}"
+        );
+    }
+}

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::Source;
+use crate::keyring::MasterKeyId;
 
 const NOW: Timestamp = Timestamp::from_millis(1_768_478_400_000);
 
@@ -21,6 +22,7 @@ fn fine() -> Facts {
             ("KEYPOOL_MASTER_KEY", SecretSource::Generated),
             ("JWT_SECRET", SecretSource::Set(Source::Environment)),
         ],
+        vault: Some(standing(5, 0, false)),
         reach: Some(answered(Some(NOW))),
         now: NOW,
         status: Some(status(Level::Operational, &[KeyState::Available, KeyState::InUse])),
@@ -34,6 +36,40 @@ fn fine() -> Facts {
             last: Some((DeliveryState::Delivered, None)),
         }],
     }
+}
+
+fn standing(values: usize, left: usize, two_keys: bool) -> Standing {
+    Standing {
+        current: MasterKeyId([1; 8]),
+        previous: two_keys.then_some(MasterKeyId([2; 8])),
+        values,
+        left,
+        is_made: false,
+    }
+}
+
+#[test]
+fn a_rotation_that_is_not_finished_says_what_is_left_and_what_to_do() {
+    use CheckLevel::Warning;
+    let (left, done) = (Some(standing(5, 2, true)), Some(standing(5, 0, true)));
+    check(
+        |facts| facts.vault.clone_from(&left),
+        "Master key",
+        Warning,
+        "2 of 5 stored secrets",
+    );
+    check(
+        |facts| facts.vault.clone_from(&left),
+        "Master key",
+        Warning,
+        "keypool keys rewrap",
+    );
+    check(
+        |facts| facts.vault = done,
+        "Master key",
+        Warning,
+        "Remove KEYPOOL_MASTER_KEY_PREVIOUS",
+    );
 }
 
 fn answered(date: Option<Timestamp>) -> Reach {

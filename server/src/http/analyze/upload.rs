@@ -4,11 +4,14 @@ use app::error::{AppError, ErrorCode};
 use app::image_type::sniff;
 use app::types::{AnalyzeRequest, Image};
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::http::body::{UPLOAD_BYTES_MAX, from_json, is_type, read as read_body};
+use crate::http::body::{UPLOAD_BYTES_MAX, check_not_encoded, from_json, is_type, read as read_body};
+
+/// Parts of a form; more than an analysis has fields and images.
+const PARTS_MAX: usize = 64;
 
 /// What came, and what was wrong with it: the fields are kept so that a form can show them again.
 pub(in crate::http) struct Upload {
@@ -35,6 +38,7 @@ pub(in crate::http) async fn read_any(headers: &HeaderMap, body: Body) -> Result
         let message = "Send the request as JSON (Content-Type: application/json) or as multipart/form-data.";
         return Err(AppError::new(ErrorCode::UnsupportedMediaType, message));
     }
+    check_not_encoded(headers)?;
     let bytes = read_body(body, UPLOAD_BYTES_MAX).await?;
     let mut request = if multipart {
         from_multipart(headers, bytes).await?
@@ -45,6 +49,16 @@ pub(in crate::http) async fn read_any(headers: &HeaderMap, body: Body) -> Result
         .check()
         .and_then(|()| request.images.iter_mut().try_for_each(check_image));
     Ok(Upload { request, checked })
+}
+
+/// For fuzzing: [`read`] without a connection.
+///
+/// # Errors
+/// As [`read`].
+#[doc(hidden)]
+pub async fn read_upload(content_type: &'static str, body: Vec<u8>) -> Result<AnalyzeRequest, AppError> {
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+    read(&headers, Body::from(body)).await
 }
 
 async fn from_multipart(headers: &HeaderMap, bytes: Bytes) -> Result<AnalyzeRequest, AppError> {
@@ -59,7 +73,13 @@ async fn from_multipart(headers: &HeaderMap, bytes: Bytes) -> Result<AnalyzeRequ
     let whole = futures::stream::iter([Ok::<_, std::convert::Infallible>(bytes)]);
     let mut form = multer::Multipart::new(whole, boundary);
     let mut request = AnalyzeRequest::default();
+    let mut parts = 0;
     while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+        parts += 1;
+        if parts > PARTS_MAX {
+            let message = format!("The form has too many parts: at most {PARTS_MAX} are taken.");
+            return Err(AppError::new(ErrorCode::BadRequest, message));
+        }
         let name = field.name().unwrap_or_default().to_owned();
         let mime_type = field.content_type().map(|mime| mime.essence_str().to_ascii_lowercase());
         let has_file_name = field.file_name().is_some_and(|name| !name.is_empty());

@@ -13,6 +13,10 @@ use tower::{Layer, Service};
 
 use super::Limits;
 
+/// What one answer may send ahead of a caller that reads it slowly.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// Of many answers on one connection: some that are read slowly must not hold up the others.
+const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// One HTTP/2 connection carries the calls of all keys: if it dies silently, it must be noticed before the calls time out.
 const PING_INTERVAL: Duration = Duration::from_secs(8);
 const PING_TIMEOUT: Duration = Duration::from_secs(4);
@@ -44,6 +48,8 @@ impl Client {
             .connect_timeout(limits.connect_timeout)
             .pool_idle_timeout(limits.pool_idle_timeout)
             .tcp_nodelay(true)
+            .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .connector_layer(connects.clone())

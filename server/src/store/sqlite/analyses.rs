@@ -66,5 +66,25 @@ pub(super) fn get(connection: &Connection, user_id: &str, id: &str) -> Result<Op
 }
 
 pub(super) fn delete(connection: &Connection, user_id: &str, id: &str) -> Result<bool> {
-    Ok(connection.execute("DELETE FROM analyses WHERE id = ?1 AND user_id = ?2", (id, user_id))? > 0)
+    let sql = "DELETE FROM analyses WHERE id = ?1 AND user_id = ?2";
+    let is_deleted = connection.execute(sql, (id, user_id))? > 0;
+    if is_deleted {
+        connection.execute("DELETE FROM idempotency WHERE analysis_id = ?1", [id])?;
+    }
+    Ok(is_deleted)
+}
+
+pub(super) fn delete_of_user(connection: &Connection, user_id: &str) -> Result<u64> {
+    // Of a request under way nothing is kept yet: its record stays, so that it is not done twice.
+    let sql = "DELETE FROM idempotency WHERE caller = ?1 AND (analysis_id IS NOT NULL OR response IS NOT NULL)";
+    connection.execute(sql, [user_id])?;
+    let sql = "DELETE FROM idempotency WHERE analysis_id IN (SELECT id FROM analyses WHERE user_id = ?1)";
+    connection.execute(sql, [user_id])?;
+    Ok(connection.execute("DELETE FROM analyses WHERE user_id = ?1", [user_id])? as u64)
+}
+
+pub(super) fn delete_before(connection: &Connection, before: Timestamp) -> Result<u64> {
+    let sql = "DELETE FROM idempotency WHERE analysis_id IN (SELECT id FROM analyses WHERE created_at < ?1)";
+    connection.execute(sql, [ms(before)])?;
+    Ok(connection.execute("DELETE FROM analyses WHERE created_at < ?1", [ms(before)])? as u64)
 }

@@ -17,7 +17,7 @@ const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// "KPOL", as the first migration writes it.
 const APPLICATION_ID: i64 = 0x4B50_4F4C;
 /// How long a connection waits for another program that looks into the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Larger files are not read through at every start: that would take seconds. SQLite still checks each page it uses.
 const QUICK_CHECK_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const INITIALISED: &str = "initialised\n";
@@ -27,8 +27,10 @@ const MIGRATION_LIST: &[M<'static>] = &[
     M::up(include_str!("migrations/0002_settings_and_notifications.sql")),
     M::up(include_str!("migrations/0003_keys.sql")),
     M::up(include_str!("migrations/0004_usage_hours.sql")),
+    M::up(include_str!("migrations/0005_accounts.sql")),
+    M::up(include_str!("migrations/0006_audit_and_idempotency.sql")),
 ];
-const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_LIST);
+pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_LIST);
 
 /// Held while the store is open; the system frees it however the process ends.
 pub(super) struct InstanceLock {
@@ -136,7 +138,7 @@ fn migrate(connection: &mut Connection) -> Result<()> {
 }
 
 impl InstanceLock {
-    fn take(path: &Path) -> Result<Self> {
+    pub(super) fn take(path: &Path) -> Result<Self> {
         let name = lock_path(path);
         let failed = |cause: io::Error| StoreError::Unavailable(format!("{}: {cause}", name.display()));
         let mut options = OpenOptions::new();
@@ -169,7 +171,8 @@ impl InstanceLock {
     }
 }
 
-fn lock_path(path: &Path) -> PathBuf {
+/// Of the file whose lock tells that a store is in use.
+pub fn lock_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     name.into()

@@ -237,3 +237,7 @@ async fn only_the_owner_can_read_the_files() {
         );
     }
 }
+
+mod audit;
+mod backup;
+mod upgrade;

@@ -4,20 +4,23 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::convert::{at, from_whole, ms};
 use super::error::{conflict, unreadable};
+use super::{analyses, sessions};
 use crate::email::Email;
 use crate::store::{Digest, LinkUse, Result, StoredUser};
 
-const COLUMNS: &str = "id, email, name, role, password_hash, created_at";
+const COLUMNS: &str = "id, email, name, role, password_hash, created_at, disabled, last_sign_in_at";
 
 pub(super) fn create(connection: &Connection, user: &StoredUser) -> Result<()> {
-    let sql = format!("INSERT INTO users ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    let sql = format!("INSERT INTO users ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     let values = params![
         user.id,
         user.email.as_str(),
         user.name,
         user.role.as_str(),
         user.password_hash,
-        ms(user.created_at)
+        ms(user.created_at),
+        user.disabled,
+        user.last_sign_in_at.map(ms)
     ];
     connection.execute(&sql, values).map_err(conflict("This e-mail"))?;
     Ok(())
@@ -54,14 +57,57 @@ pub(super) fn count(connection: &Connection, role: Role) -> Result<u64> {
 
 pub(super) fn set_role(connection: &Connection, id: &str, role: Role) -> Result<bool> {
     let changed = connection.execute("UPDATE users SET role = ?2 WHERE id = ?1", (id, role.as_str()))?;
-    end_all(connection, id)?;
+    sessions::end_all(connection, id, None, None)?;
     Ok(changed > 0)
 }
 
-pub(super) fn set_password_hash(connection: &Connection, id: &str, hash: &str) -> Result<bool> {
+pub(super) fn set_password_hash(
+    connection: &Connection,
+    id: &str,
+    hash: &str,
+    except_session: Option<&Digest>,
+) -> Result<bool> {
     let changed = connection.execute("UPDATE users SET password_hash = ?2 WHERE id = ?1", (id, hash))?;
-    end_all(connection, id)?;
+    sessions::end_all(connection, id, except_session, None)?;
+    // Whoever holds such a link could undo the change.
+    let sql = "DELETE FROM account_links WHERE user_id = ?1 AND kind = 'password'";
+    connection.execute(sql, [id])?;
     Ok(changed > 0)
+}
+
+pub(super) fn set_disabled(connection: &Connection, id: &str, disabled: bool) -> Result<bool> {
+    let changed = connection.execute("UPDATE users SET disabled = ?2 WHERE id = ?1", (id, disabled))?;
+    sessions::end_all(connection, id, None, None)?;
+    Ok(changed > 0)
+}
+
+pub(super) fn rename(connection: &Connection, id: &str, name: &str) -> Result<bool> {
+    Ok(connection.execute("UPDATE users SET name = ?2 WHERE id = ?1", (id, name))? > 0)
+}
+
+pub(super) fn note_sign_in(connection: &Connection, id: &str, signed_in_at: Timestamp) -> Result<()> {
+    let sql = "UPDATE users SET last_sign_in_at = ?2 WHERE id = ?1";
+    connection.execute(sql, (id, ms(signed_in_at)))?;
+    Ok(())
+}
+
+/// Every table that says whose a row is. The audit log is left: who did what must outlive the account.
+pub(super) fn delete(connection: &Connection, id: &str) -> Result<bool> {
+    for sql in [
+        "DELETE FROM sessions WHERE user_id = ?1",
+        "DELETE FROM sign_ins WHERE user_id = ?1",
+        "DELETE FROM refresh_tokens WHERE user_id = ?1",
+        "DELETE FROM api_tokens WHERE user_id = ?1",
+        "DELETE FROM account_links WHERE user_id = ?1 OR created_by = ?1",
+        "DELETE FROM recovery_codes WHERE user_id = ?1",
+        "DELETE FROM second_factors WHERE user_id = ?1",
+        "DELETE FROM idempotency WHERE caller = ?1",
+        "UPDATE usage_events SET user_id = NULL, token_id = NULL, user_agent = NULL WHERE user_id = ?1",
+    ] {
+        connection.execute(sql, [id])?;
+    }
+    analyses::delete_of_user(connection, id)?;
+    Ok(connection.execute("DELETE FROM users WHERE id = ?1", [id])? > 0)
 }
 
 pub(super) fn insert_link(connection: &Connection, token: &Digest, expires_at: Timestamp) -> Result<()> {
@@ -102,13 +148,6 @@ pub(super) fn create_first_admin(
     Ok(state)
 }
 
-/// What was signed in with the old rights or the old password.
-fn end_all(connection: &Connection, user_id: &str) -> Result<()> {
-    connection.execute("DELETE FROM sessions WHERE user_id = ?1", [user_id])?;
-    connection.execute("UPDATE refresh_tokens SET spent = 1 WHERE user_id = ?1", [user_id])?;
-    Ok(())
-}
-
 fn one(connection: &Connection, sql: &str, value: &str) -> Result<Option<StoredUser>> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([value])?;
@@ -124,5 +163,7 @@ fn read(row: &Row<'_>) -> Result<StoredUser> {
         role: Role::parse(&role).ok_or_else(|| unreadable(3))?,
         password_hash: row.get(4)?,
         created_at: at(row.get(5)?),
+        disabled: row.get(6)?,
+        last_sign_in_at: row.get::<_, Option<i64>>(7)?.map(at),
     })
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +18,9 @@ const WAITING_MAX: usize = 4096;
 /// Commands in one transaction, so that the first of them does not wait long for the last.
 const GROUP_MAX: usize = 1024;
 
+/// How long an erasure waits for readers, while other writes wait for it.
+const ERASE_WAIT_MAX: Duration = Duration::from_secs(1);
+
 enum Message {
     Run(Box<dyn Command>),
     Close(oneshot::Sender<()>),
@@ -25,18 +29,25 @@ enum Message {
 /// A write and who waits for it.
 trait Command: Send {
     fn run(&mut self, connection: &Connection);
+    /// What it removes must be gone from the files, not only from the tables.
+    fn erases(&self) -> bool;
     fn answer(self: Box<Self>, committed: Result<()>);
 }
 
 struct Pending<T, F> {
     work: Option<F>,
     result: Option<Result<T>>,
+    erases: bool,
     answer: oneshot::Sender<Result<T>>,
 }
 
 impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Command for Pending<T, F> {
     fn run(&mut self, connection: &Connection) {
         self.result = self.work.take().map(|work| in_savepoint(connection, work));
+    }
+
+    fn erases(&self) -> bool {
+        self.erases
     }
 
     fn answer(self: Box<Self>, committed: Result<()>) {
@@ -75,6 +86,7 @@ impl Writer {
         let task = Task {
             path,
             connection: Some(connection),
+            has_erased: false,
             commits: Arc::default(),
         };
         #[cfg(test)]
@@ -103,10 +115,28 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.send(work, false).await
+    }
+
+    /// The same for work whose removed bytes must be gone: the write-ahead log is emptied behind it, for it keeps the pages as
+    /// they were. A reader that takes longer than [`ERASE_WAIT_MAX`] delays that to a later commit.
+    pub(super) async fn run_erasing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.send(work, true).await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        erases: bool,
+    ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
         let command = Box::new(Pending {
             work: Some(work),
             result: None,
+            erases,
             answer,
         });
         let messages = self.messages.as_ref().ok_or_else(closed)?;
@@ -139,6 +169,8 @@ struct Task {
     /// Absent after a failure: what the failing one holds in memory is not to be trusted (a failed fsync is not
     /// repeated).
     connection: Option<Connection>,
+    /// The write-ahead log still holds what was erased.
+    has_erased: bool,
     commits: Arc<AtomicU64>,
 }
 
@@ -185,6 +217,7 @@ impl Task {
         match &committed {
             Ok(()) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
+                self.empty_log(group.iter().any(|command| command.erases()));
             }
             Err(error) => {
                 tracing::error!(%error, writes = group.len(), "the store could not commit; its file is opened again");
@@ -193,6 +226,24 @@ impl Task {
         }
         for command in group {
             command.answer(committed.clone());
+        }
+    }
+
+    /// Waits for readers only where something was erased just now.
+    fn empty_log(&mut self, erased_now: bool) {
+        self.has_erased |= erased_now;
+        let Some(connection) = self.connection.as_ref().filter(|_| self.has_erased) else {
+            return;
+        };
+        let wait = if erased_now { ERASE_WAIT_MAX } else { Duration::ZERO };
+        let emptied = connection
+            .busy_timeout(wait)
+            .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
+        let restored = connection.busy_timeout(file::BUSY_TIMEOUT);
+        match (emptied, restored) {
+            (Ok(0), Ok(())) => self.has_erased = false,
+            (Ok(_), Ok(())) => tracing::debug!("somebody reads: the write-ahead log is emptied after a later commit"),
+            (Err(error), _) | (_, Err(error)) => tracing::warn!(%error, "the write-ahead log could not be emptied yet"),
         }
     }
 

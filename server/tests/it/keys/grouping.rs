@@ -14,7 +14,7 @@ use crate::support::{App, key, spawn};
 const PROJECT: &str = "123456789012";
 
 /// Keys 1 and 2 are of one project with a small day; key 3 has another project and serves all day.
-async fn with_siblings(requests_per_day: u64) -> App {
+pub(crate) async fn with_siblings(requests_per_day: u64) -> App {
     let app = spawn(with_keys(3)).await;
     app.sim.set_now_ms(Some(app.clock.now().as_millis()));
     for number in [1, 2] {
@@ -43,7 +43,7 @@ async fn reveal(app: &App, admin: &str, number: u32) {
 }
 
 /// What tasks write down is there a moment later.
-async fn until(mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) {
     let seen = async {
         while !condition().await {
             tokio::task::yield_now().await;
@@ -70,7 +70,7 @@ async fn wasted(app: &App, user: &str, requests: usize) -> usize {
 }
 
 /// So many requests that both keys are tried, whatever the strategy.
-async fn spend_with_both(app: &App, admin: &str, user: &str, requests: usize) -> usize {
+pub(crate) async fn spend_with_both(app: &App, admin: &str, user: &str, requests: usize) -> usize {
     // Key 3 waits until the others are spent.
     let third = path(app, admin, 3).await;
     send(app, reqwest::Method::PATCH, &third, admin, &json!({ "tier": "paid" })).await;
@@ -191,7 +191,7 @@ async fn next_day(app: &App) -> String {
     app.user().await
 }
 
-async fn proposals(app: &App, admin: &str) -> Vec<Value> {
+pub(crate) async fn proposals(app: &App, admin: &str) -> Vec<Value> {
     let list = app.get("/api/admin/keys/siblings", admin).await;
     list.body["data"].as_array().unwrap().clone()
 }

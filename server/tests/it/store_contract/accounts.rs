@@ -4,7 +4,7 @@ use app::types::Role;
 use server::email::Email;
 use server::store::{LinkUse, Rotation, Store, StoreError, StoredUser};
 
-use super::{NOW, later, session, successor, token, user};
+use super::{NOW, begin_sign_in, later, session, successor, user};
 
 pub(super) async fn an_account_is_found_by_email_in_any_case_and_made_once(store: &dyn Store) {
     let ada = user("1", "ada@example.com", Role::User);
@@ -39,8 +39,8 @@ pub(super) async fn roles_are_counted_and_changed(store: &dyn Store) {
     );
     assert!(store.set_role("1", Role::Admin).await.unwrap());
     assert!(!store.set_role("3", Role::Admin).await.unwrap());
-    assert!(store.set_password_hash("1", "new".to_owned()).await.unwrap());
-    assert!(!store.set_password_hash("3", "new".to_owned()).await.unwrap());
+    assert!(store.set_password_hash("1", "new".to_owned(), None).await.unwrap());
+    assert!(!store.set_password_hash("3", "new".to_owned(), None).await.unwrap());
     assert_eq!(
         (
             store.count_users(Role::User).await.unwrap(),
@@ -69,26 +69,20 @@ pub(super) async fn a_changed_role_or_password_ends_what_was_signed_in(store: &d
             .create_session(session(number, Some("ada"), later(60)))
             .await
             .unwrap();
-        store
-            .insert_refresh_token(token(number, "family", "ada"))
-            .await
-            .unwrap();
+        let family = number.to_string();
+        begin_sign_in(store, number, &family, "ada").await;
         if change_role {
             store.set_role("ada", Role::Viewer).await.unwrap();
         } else {
-            store.set_password_hash("ada", "new".to_owned()).await.unwrap();
+            store.set_password_hash("ada", "new".to_owned(), None).await.unwrap();
         }
         assert!(store.session(&[number; 32]).await.unwrap().is_none());
         let spent = store
             .rotate_refresh_token(&[number; 32], successor(number + 10), NOW)
             .await
             .unwrap();
-        assert_eq!(
-            spent,
-            Rotation::Reused {
-                family: "family".to_owned()
-            }
-        );
+        assert_eq!(spent, Rotation::Reused { family });
+        assert!(store.sign_ins_of("ada", NOW).await.unwrap().is_empty());
     }
     store.create_session(session(3, Some("eve"), later(60))).await.unwrap();
     store.create_session(session(4, None, later(60))).await.unwrap();
@@ -131,4 +125,64 @@ pub(super) async fn a_set_up_link_outlives_a_form_that_is_refused(store: &dyn St
         .await;
     assert!(matches!(taken, Err(StoreError::Conflict { .. })));
     assert!(store.set_up_link_is_good(&[1; 32], NOW).await.unwrap());
+}
+
+pub(super) async fn a_disabled_account_is_signed_in_nowhere(store: &dyn Store) {
+    for (id, email) in [("ada", "ada@example.com"), ("eve", "eve@example.com")] {
+        store.create_user(user(id, email, Role::Admin)).await.unwrap();
+    }
+    store.create_session(session(1, Some("ada"), later(60))).await.unwrap();
+    begin_sign_in(store, 1, "family", "ada").await;
+    assert!(store.set_user_disabled("ada", true).await.unwrap());
+    assert!(!store.set_user_disabled("nobody", true).await.unwrap());
+    let (ada, eve) = (
+        store.user("ada").await.unwrap().unwrap(),
+        store.user("eve").await.unwrap().unwrap(),
+    );
+    assert_eq!((ada.disabled, eve.disabled), (true, false));
+    assert!(store.session(&[1; 32]).await.unwrap().is_none() && store.sign_in("family").await.unwrap().is_none());
+    assert_eq!(
+        store.count_users(Role::Admin).await.unwrap(),
+        2,
+        "it is an account all the same"
+    );
+    assert!(store.set_user_disabled("ada", false).await.unwrap());
+    assert!(!store.user("ada").await.unwrap().unwrap().disabled);
+}
+
+pub(super) async fn an_account_is_renamed_and_remembers_its_last_sign_in(store: &dyn Store) {
+    let ada = user("ada", "ada@example.com", Role::User);
+    store.create_user(ada.clone()).await.unwrap();
+    assert!(store.rename_user("ada", "Countess".to_owned()).await.unwrap());
+    assert!(!store.rename_user("eve", "Countess".to_owned()).await.unwrap());
+    store.note_sign_in("ada", later(60)).await.unwrap();
+    store.note_sign_in("eve", later(60)).await.unwrap();
+    let expected = StoredUser {
+        name: "Countess".to_owned(),
+        last_sign_in_at: Some(later(60)),
+        ..ada
+    };
+    assert_eq!(store.users().await.unwrap(), [expected]);
+}
+
+pub(super) async fn a_new_password_spares_the_session_it_was_set_in(store: &dyn Store) {
+    store
+        .create_user(user("ada", "ada@example.com", Role::User))
+        .await
+        .unwrap();
+    for number in [1, 2] {
+        store
+            .create_session(session(number, Some("ada"), later(60)))
+            .await
+            .unwrap();
+    }
+    begin_sign_in(store, 1, "family", "ada").await;
+    assert!(
+        store
+            .set_password_hash("ada", "new".to_owned(), Some([1; 32]))
+            .await
+            .unwrap()
+    );
+    assert!(store.session(&[1; 32]).await.unwrap().is_some() && store.session(&[2; 32]).await.unwrap().is_none());
+    assert!(store.sign_in("family").await.unwrap().is_none());
 }

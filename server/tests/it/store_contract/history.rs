@@ -6,7 +6,7 @@ use server::store::{Cursor, Store, StoreError, StoredAnalysis};
 
 use super::{NOW, later};
 
-fn analysis(user_id: &str, id: &str, created_at: Timestamp) -> StoredAnalysis {
+pub(super) fn analysis(user_id: &str, id: &str, created_at: Timestamp) -> StoredAnalysis {
     let summary = AnalysisSummary {
         id: id.to_owned(),
         created_at: "2023-11-14T22:13:20.000Z".to_owned(),
@@ -97,4 +97,16 @@ pub(super) async fn an_analysis_belongs_to_its_user(store: &dyn Store) {
     assert!(store.delete_analysis("ada", "a").await.unwrap());
     assert!(!store.delete_analysis("ada", "a").await.unwrap());
     assert_eq!(store.analysis("ada", "a").await.unwrap(), None);
+}
+
+pub(super) async fn a_history_is_erased_by_user_and_by_age(store: &dyn Store) {
+    for (id, user_id, at) in [("a", "ada", 1), ("b", "ada", 2), ("c", "eve", 1), ("d", "eve", 3)] {
+        store.insert_analysis(analysis(user_id, id, later(at))).await.unwrap();
+    }
+    assert_eq!(store.delete_analyses_before(later(2)).await.unwrap(), 2);
+    assert!(store.analysis("ada", "a").await.unwrap().is_none() && store.analysis("eve", "c").await.unwrap().is_none());
+    assert_eq!(store.delete_analyses_of("ada").await.unwrap(), 1);
+    assert_eq!(store.delete_analyses_of("ada").await.unwrap(), 0);
+    assert!(store.analyses("ada", None, 5).await.unwrap().items.is_empty());
+    assert!(store.analysis("eve", "d").await.unwrap().is_some());
 }

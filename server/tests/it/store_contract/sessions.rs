@@ -1,8 +1,10 @@
-//! Browser sessions, refresh tokens and what expires.
+//! Browser sessions and what expires.
 
-use server::store::{Rotation, Store, StoreError, StoredRefreshToken, StoredSession};
+use server::store::{Begun, LinkKind, Rotation, Store, StoreError, StoredRefreshToken, StoredSession, StoredSignIn};
 
-use super::{NOW, later, session, successor, token};
+use super::idempotency::request;
+use super::links::link;
+use super::{NOW, begin_sign_in, later, session, sign_in, successor, token};
 
 pub(super) async fn sessions_are_kept_until_they_are_ended(store: &dyn Store) {
     let made = session(1, None, later(60));
@@ -34,88 +36,23 @@ pub(super) async fn sessions_are_kept_until_they_are_ended(store: &dyn Store) {
     assert!(store.session(&[1; 32]).await.unwrap().is_none());
 }
 
-pub(super) async fn a_refresh_token_is_good_once(store: &dyn Store) {
-    store.insert_refresh_token(token(1, "family", "ada")).await.unwrap();
-    let fresh = Rotation::Fresh {
-        user_id: "ada".to_owned(),
-        family: "family".to_owned(),
+pub(super) async fn the_sessions_of_a_user_are_listed_while_they_last(store: &dyn Store) {
+    for (number, user_id, ends) in [(1, "ada", 100), (2, "ada", 300), (3, "eve", 200), (4, "ada", 200)] {
+        let made = StoredSession {
+            ends_at: later(ends),
+            ..session(number, Some(user_id), later(150))
+        };
+        store.create_session(made).await.unwrap();
+    }
+    let listed = async |now| {
+        let sessions = store.sessions_of("ada", later(now)).await.unwrap();
+        sessions.into_iter().map(|session| session.id[0]).collect::<Vec<_>>()
     };
-    assert_eq!(
-        store.rotate_refresh_token(&[9; 32], successor(8), NOW).await.unwrap(),
-        Rotation::Unknown
-    );
-    assert_eq!(
-        store.rotate_refresh_token(&[8; 32], successor(7), NOW).await.unwrap(),
-        Rotation::Unknown,
-        "no successor was stored"
-    );
-    assert_eq!(
-        store
-            .rotate_refresh_token(&[1; 32], successor(2), later(3599))
-            .await
-            .unwrap(),
-        fresh
-    );
-    assert_eq!(
-        store
-            .rotate_refresh_token(&[2; 32], successor(3), later(7200))
-            .await
-            .unwrap(),
-        Rotation::Expired
-    );
-    assert_eq!(
-        store
-            .rotate_refresh_token(&[2; 32], successor(3), later(7199))
-            .await
-            .unwrap(),
-        fresh
-    );
-}
-
-pub(super) async fn a_refresh_token_used_twice_revokes_its_family(store: &dyn Store) {
-    store.insert_refresh_token(token(1, "family", "ada")).await.unwrap();
-    store.insert_refresh_token(token(5, "another", "ada")).await.unwrap();
-    store.rotate_refresh_token(&[1; 32], successor(2), NOW).await.unwrap();
-    let reused = Rotation::Reused {
-        family: "family".to_owned(),
-    };
-    assert_eq!(
-        store.rotate_refresh_token(&[1; 32], successor(3), NOW).await.unwrap(),
-        reused
-    );
-    assert_eq!(
-        store.rotate_refresh_token(&[2; 32], successor(3), NOW).await.unwrap(),
-        reused,
-        "the successor is revoked too"
-    );
-    assert!(matches!(
-        store.rotate_refresh_token(&[5; 32], successor(6), NOW).await.unwrap(),
-        Rotation::Fresh { .. }
-    ));
-    assert!(store.revoke_refresh_token(&[6; 32]).await.unwrap());
-    assert!(!store.revoke_refresh_token(&[9; 32]).await.unwrap());
-    let signed_out = store.rotate_refresh_token(&[6; 32], successor(7), NOW).await.unwrap();
-    assert_eq!(
-        signed_out,
-        Rotation::Reused {
-            family: "another".to_owned()
-        }
-    );
-}
-
-pub(super) async fn concurrent_uses_of_a_refresh_token_have_one_winner(store: &dyn Store) {
-    store.insert_refresh_token(token(1, "family", "ada")).await.unwrap();
-    let uses = (10..30).map(|next| store.rotate_refresh_token(&[1; 32], successor(next), NOW));
-    let rotations: Vec<Rotation> = futures::future::try_join_all(uses).await.unwrap();
-    let fresh = rotations
-        .iter()
-        .filter(|rotation| matches!(rotation, Rotation::Fresh { .. }))
-        .count();
-    let reused = rotations
-        .iter()
-        .filter(|rotation| matches!(rotation, Rotation::Reused { .. }))
-        .count();
-    assert_eq!((fresh, reused), (1, 19));
+    assert_eq!(listed(0).await, [2, 4, 1]);
+    assert_eq!(listed(100).await, [2, 4], "one reached its absolute end");
+    assert!(listed(150).await.is_empty(), "the others were not used");
+    let sessions = store.sessions_of("ada", NOW).await.unwrap();
+    assert_eq!(sessions[0].data["list"][1]["text"], "ü");
 }
 
 pub(super) async fn what_has_expired_is_removed_and_nothing_else(store: &dyn Store) {
@@ -128,21 +65,37 @@ pub(super) async fn what_has_expired_is_removed_and_nothing_else(store: &dyn Sto
         })
         .await
         .unwrap();
-    store
-        .insert_refresh_token(StoredRefreshToken {
-            expires_at: later(60),
-            ..token(1, "family", "ada")
-        })
-        .await
-        .unwrap();
-    store.insert_refresh_token(token(2, "family", "ada")).await.unwrap();
+    let old = StoredRefreshToken {
+        expires_at: later(60),
+        ..token(1, "old", "ada")
+    };
+    let old_sign_in = StoredSignIn {
+        expires_at: later(60),
+        ..sign_in("old", "ada")
+    };
+    store.insert_refresh_token(old, old_sign_in).await.unwrap();
+    begin_sign_in(store, 2, "family", "ada").await;
+    for (number, expires) in [(1, 60), (2, 61)] {
+        store
+            .insert_link(link(number, LinkKind::Invitation, later(expires)))
+            .await
+            .unwrap();
+        store
+            .begin_idempotent(request(&number.to_string(), later(expires)))
+            .await
+            .unwrap();
+    }
     store.insert_set_up_link([1; 32], later(60)).await.unwrap();
     store.insert_set_up_link([2; 32], later(61)).await.unwrap();
     assert_eq!(store.delete_expired(later(59)).await.unwrap(), 0);
-    assert_eq!(store.delete_expired(later(60)).await.unwrap(), 4);
+    assert_eq!(store.delete_expired(later(60)).await.unwrap(), 7);
     assert_eq!(store.delete_expired(later(60)).await.unwrap(), 0);
     assert!(store.session(&[2; 32]).await.unwrap().is_some());
     assert!(store.set_up_link_is_good(&[2; 32], NOW).await.unwrap());
+    assert!(store.sign_in("old").await.unwrap().is_none() && store.sign_in("family").await.unwrap().is_some());
+    assert!(store.link(&[1; 32]).await.unwrap().is_none() && store.link(&[2; 32]).await.unwrap().is_some());
+    let second = store.begin_idempotent(request("2", later(99))).await.unwrap();
+    assert!(matches!(second, Begun::Existing(_)));
     assert!(matches!(
         store.rotate_refresh_token(&[2; 32], successor(3), NOW).await.unwrap(),
         Rotation::Fresh { .. }
