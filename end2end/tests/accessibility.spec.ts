@@ -92,8 +92,11 @@ for (const theme of ['light', 'dark'] as const) {
       await page.getByRole('link', { name: 'Grace Hopper' }).click();
       await page.locator('summary', { hasText: 'Delete account' }).click();
       await expectGoodAt(page, theme);
-      await page.getByRole('button', { name: 'Disable' }).click();
       await page.getByRole('button', { name: 'Create password link' }).click();
+      await expect(page.getByTestId('once')).toBeVisible();
+      await expectGoodAt(page, theme);
+      await page.getByRole('button', { name: 'Disable' }).click();
+      await expect(page.getByTestId('done')).toContainText('disabled');
       await expectGoodAt(page, theme);
     });
 

@@ -78,6 +78,8 @@ test('an account is given a role, disabled, enabled, helped with its password, a
   await page.getByRole('button', { name: 'Save role' }).click();
   await expect(page.getByTestId('done')).toHaveText('The account was changed.');
   await guest.goto('/admin/users');
+  await expect(guest, 'another role is another sign-in').toHaveURL('/sign-in?next=%2Fadmin%2Fusers');
+  await fillSignIn(guest, GRACE.email, GRACE.password);
   await expect(guest.getByTestId('accounts')).toBeVisible();
 
   await page.getByRole('button', { name: 'Disable' }).click();
@@ -92,7 +94,7 @@ test('an account is given a role, disabled, enabled, helped with its password, a
   await page.getByRole('button', { name: 'Create password link' }).click();
   const link = await page.getByRole('region', { name: 'The link' }).innerText();
   await guest.goto(link);
-  await guest.getByLabel('New password').fill('Forgotten-no-more-since-1906');
+  await guest.getByLabel('New password', { exact: true }).fill('Forgotten-no-more-since-1906');
   await guest.getByRole('button', { name: 'Set password' }).click();
   await expect(guest).toHaveURL('/sign-in?done=password-set');
   await fillSignIn(guest, GRACE.email, 'Forgotten-no-more-since-1906');

@@ -25,13 +25,14 @@ use app::types::{Role, User};
 use pool::Timestamp;
 use uuid::Uuid;
 
-pub use audited::{Managing, invitation_url, password_url};
+pub use audited::{Joining, Managing, Newcomer, invitation_url, password_url, record_new};
 pub use first_admin::SET_UP_LINK_LIFE;
 pub use managing::Changed;
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password};
 pub use password_links::{PASSWORD_LINK_LIFE, PasswordLink};
 pub use registering::{INVITATION_LIFE, INVITATION_LIFE_MAX};
-pub use signing_in::{PendingSignIn, SignInStep, TWO_FACTOR_REQUIRED};
+pub(crate) use signing_in::sign_in_over;
+pub use signing_in::{PendingSignIn, SignInStep, TWO_FACTOR_REQUIRED, Verified};
 pub use tokens::{Claims, TokenError, TokenSigner};
 pub use two_factor::{ENROLMENT_LIFE, RECOVERY_CODES};
 pub use where_signed_in::{SignedInBy, USER_AGENT_CHARS_MAX, Visitor};
@@ -46,6 +47,8 @@ use two_factor::Enrolments;
 
 /// How long a refresh token is good when it is not used.
 pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a sign-in of the API is good however much it is used.
+pub const SIGN_IN_LIFE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 100;
 
@@ -102,6 +105,7 @@ impl Accounts {
             created_at: now,
             disabled: false,
             last_sign_in_at: None,
+            credentials: 0,
         })
     }
 
@@ -116,9 +120,7 @@ impl Accounts {
         if user.role != Role::Admin || user.disabled {
             return Ok(());
         }
-        let users = self.store.users().await?;
-        let is_other_admin = |other: &StoredUser| other.id != user.id && other.role == Role::Admin && !other.disabled;
-        if users.iter().any(is_other_admin) {
+        if self.store.count_active(Role::Admin).await? > 1 {
             return Ok(());
         }
         let message = "This is the only admin who can sign in. Make another account admin first.";
@@ -138,7 +140,8 @@ fn check_account(email: &str, name: &str, password: &str, role: Role) -> Result<
     })
 }
 
-fn check_name(text: &str) -> Result<String, AppError> {
+/// For accounts and for what they name.
+pub(crate) fn check_name(text: &str) -> Result<String, AppError> {
     let name = text.trim();
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
         let message = format!("Give a name of 1 to {NAME_CHARS_MAX} characters.");

@@ -14,16 +14,19 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use secret::PREFIX;
 
+use crate::accounts::check_name;
 use crate::clock::rfc3339;
 use crate::store::{Digest, Store, StoreError, StoredApiToken};
 use crate::vault::Vault;
 use secret::TokenSecret;
 
-/// Longest name, in characters.
-pub const NAME_CHARS_MAX: usize = 100;
 /// Of one account.
 pub const TOKENS_MAX: usize = 100;
 pub const EXPIRY_DAYS_MAX: u32 = 3650;
+/// With the scope `admin`.
+pub const ADMIN_EXPIRY_DAYS_MAX: u32 = 365;
+/// With the scope `admin`, unless its maker says otherwise.
+pub const ADMIN_EXPIRY_DAYS: u32 = 90;
 pub const REQUESTS_PER_MINUTE_MAX: u32 = 100_000;
 /// Whether it was used is written down at most this often: not every request should cost a write.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -58,7 +61,8 @@ impl ApiTokens {
         Ok(stored.iter().map(|token| shown(token, now)).collect())
     }
 
-    /// Makes a token. Its secret is in the answer and nowhere else.
+    /// Makes a token. Its maker has confirmed one of the scope `admin` with the password: see
+    /// [`Accounts::confirm_for_admin_token`](crate::accounts::Accounts::confirm_for_admin_token). Its secret is in the answer and nowhere else.
     ///
     /// # Errors
     /// `BAD_REQUEST` with the field at fault; `FORBIDDEN` for a scope beyond the owner's role; `CONFLICT` when there are
@@ -66,7 +70,7 @@ impl ApiTokens {
     pub async fn create(&self, owner: &User, new: NewToken, now: Timestamp) -> Result<CreatedToken, AppError> {
         let scopes = check_scopes(owner, new.scopes)?;
         let name = check_name(&new.name)?;
-        check_bound("expiresInDays", new.expires_in_days, EXPIRY_DAYS_MAX)?;
+        let expires_in_days = check_expiry(&scopes, new.expires_in_days)?;
         check_bound("requestsPerMinute", new.requests_per_minute, REQUESTS_PER_MINUTE_MAX)?;
         if self.store.api_tokens_of(&owner.id).await?.len() >= TOKENS_MAX {
             let message = format!("There are {TOKENS_MAX} tokens already: revoke some that are not used.");
@@ -81,9 +85,7 @@ impl ApiTokens {
             hint: secret.hint(),
             scopes: scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
             created_at: now,
-            expires_at: new
-                .expires_in_days
-                .map(|days| now.plus(Duration::from_secs(u64::from(days) * 86_400))),
+            expires_at: expires_in_days.map(|days| now.plus(Duration::from_secs(u64::from(days) * 86_400))),
             requests_per_minute: new.requests_per_minute,
             last_used_at: None,
         };
@@ -123,7 +125,11 @@ impl ApiTokens {
             .last_used_at
             .is_some_and(|at| at <= now && now.since(at) < NOTE_EVERY);
         if !is_noted {
-            self.store.note_api_token_use(&stored.id, now).await?;
+            let noted = self.store.note_api_token_use(&stored.id, now).await;
+            // A store that cannot be written to just now is no reason to refuse what can be read.
+            if let Err(error) = noted {
+                tracing::warn!(%error, "that a token was used could not be noted");
+            }
         }
         Ok(Some(GoodToken {
             scopes: scopes_of(&stored),
@@ -136,6 +142,11 @@ impl ApiTokens {
     fn hash(&self, secret: &TokenSecret) -> Digest {
         self.vault.digest(DIGEST_PURPOSE, secret.expose().as_bytes())
     }
+}
+
+/// Whether whoever sent it took it for a token of ours.
+pub fn is_shaped_like_one(token: &SecretString) -> bool {
+    token.expose_secret().starts_with(PREFIX)
 }
 
 fn check_scopes(owner: &User, mut scopes: Vec<TokenScope>) -> Result<Vec<TokenScope>, AppError> {
@@ -156,13 +167,15 @@ fn check_scopes(owner: &User, mut scopes: Vec<TokenScope>) -> Result<Vec<TokenSc
     Ok(scopes)
 }
 
-fn check_name(text: &str) -> Result<String, AppError> {
-    let name = text.trim();
-    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-        let message = format!("Give the token a name of 1 to {NAME_CHARS_MAX} characters, such as what uses it.");
-        return Err(AppError::new(ErrorCode::BadRequest, message).field("name"));
-    }
-    Ok(name.to_owned())
+/// A token that does what an admin does ends one day, also when nobody thought of it.
+fn check_expiry(scopes: &[TokenScope], days: Option<u32>) -> Result<Option<u32>, AppError> {
+    let (days, max) = if scopes.contains(&TokenScope::Admin) {
+        (days.or(Some(ADMIN_EXPIRY_DAYS)), ADMIN_EXPIRY_DAYS_MAX)
+    } else {
+        (days, EXPIRY_DAYS_MAX)
+    };
+    check_bound("expiresInDays", days, max)?;
+    Ok(days)
 }
 
 fn check_bound(field: &str, value: Option<u32>, max: u32) -> Result<(), AppError> {

@@ -3,7 +3,8 @@
 //! Each entry holds the hash of the one before, by a key that is not in the store, and the log's end is sealed beside it:
 //! who can write to the store's file but lacks the master key can neither change, remove, insert nor reorder an entry
 //! without [`Audit::verify`] naming it. An older copy of the whole file, put in its place, is intact; the hashes in the
-//! server's own log tell it from the newer one.
+//! server's own log tell it from the newer one. The log is never empty: its first entry is written before the key of its
+//! hashes is stored, so that removing all of it is noticed too.
 
 mod chain;
 mod shown;
@@ -26,18 +27,22 @@ use chain::Link;
 const BATCH: u32 = 500;
 /// Another process may append too (the command line, as the server stops): then the entry is made anew behind its.
 const TRIES_MAX: u32 = 20;
+/// The first entry.
+const BEGIN: &str = "log.begin";
 
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// The user's id, or `operator`.
+    /// The user's id, `operator`, or `server`.
     pub id: String,
     /// The e-mail, or what else people know the actor by.
     pub name: String,
-    /// `web`, `api` or `cli`.
+    /// `web`, `api`, `cli` or `server`.
     pub surface: &'static str,
     pub address: Option<IpAddr>,
     pub request_id: Option<String>,
+    /// By an API token, which is no person: it may not do all that its owner may.
+    pub by_api_token: bool,
 }
 
 impl Actor {
@@ -49,6 +54,19 @@ impl Actor {
             surface: "cli",
             address: None,
             request_id: None,
+            by_api_token: false,
+        }
+    }
+
+    /// Keypool itself.
+    fn server() -> Self {
+        Self {
+            id: "server".to_owned(),
+            name: "Keypool".to_owned(),
+            surface: "server",
+            address: None,
+            request_id: None,
+            by_api_token: false,
         }
     }
 }
@@ -84,6 +102,47 @@ impl Audit {
         }))
     }
 
+    /// Writes the first entry, unless there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn begin(&self) -> Result<(), StoreError> {
+        let store = &self.0.store;
+        let is_begun =
+            store.audit_head().await?.is_some() || !store.audit_page(AuditFilter::default(), None, 1).await?.is_empty();
+        if !is_begun {
+            let entry = self.entry(&Actor::server(), BEGIN, "audit", None, None);
+            self.append(entry).await?;
+            info!("the audit log begins");
+        }
+        Ok(())
+    }
+
+    fn entry(
+        &self,
+        actor: &Actor,
+        action: &str,
+        target: &str,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> AuditEntry {
+        AuditEntry {
+            seq: 0,
+            at: self.0.clock.now(),
+            actor_id: actor.id.clone(),
+            actor: actor.name.clone(),
+            surface: actor.surface.to_owned(),
+            address: actor.address.map(|address| address.to_string()),
+            request_id: actor.request_id.clone(),
+            action: action.to_owned(),
+            target: target.to_owned(),
+            before: before.map(shown::masked),
+            after: after.map(shown::masked),
+            previous: chain::START,
+            hash: chain::START,
+        }
+    }
+
     /// Writes down what was done, once it is done. `target` names a thing, such as `key/7`; `before` and `after` say what
     /// changed. Fields named like secrets are hidden, but do not count on it: leave secrets out.
     ///
@@ -99,21 +158,7 @@ impl Audit {
         before: Option<Value>,
         after: Option<Value>,
     ) -> Result<(), AppError> {
-        let entry = AuditEntry {
-            seq: 0,
-            at: self.0.clock.now(),
-            actor_id: actor.id.clone(),
-            actor: actor.name.clone(),
-            surface: actor.surface.to_owned(),
-            address: actor.address.map(|address| address.to_string()),
-            request_id: actor.request_id.clone(),
-            action: action.to_owned(),
-            target: target.to_owned(),
-            before: before.map(shown::masked),
-            after: after.map(shown::masked),
-            previous: chain::START,
-            hash: chain::START,
-        };
+        let entry = self.entry(actor, action, target, before, after);
         match self.append(entry).await {
             Ok(entry) => {
                 let (seq, hash) = (entry.seq, shown::hex(&entry.hash));
@@ -143,7 +188,14 @@ impl Audit {
         let _turn = turn.lock().await;
         let mut conflict = StoreError::Conflict { what: "The audit log" };
         for _ in 0..TRIES_MAX {
-            let Link { seq, previous } = self.end().await?;
+            let Link { seq, previous } = match self.end(entry.action == BEGIN).await {
+                Ok(end) => end,
+                Err(error @ StoreError::Conflict { .. }) => {
+                    conflict = error;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             entry.seq = seq + 1;
             entry.previous = previous;
             entry.hash = mac("audit", &chain::canonical(&entry));
@@ -159,23 +211,13 @@ impl Audit {
 
     /// What the next entry follows. An end that was tampered with is not built upon: the entry after it carries a mark that
     /// follows nothing, so that the fault stays visible, and the server goes on.
-    async fn end(&self) -> Result<Link, StoreError> {
-        let store = &self.0.store;
-        let mut head = store.audit_head().await?;
-        let last = loop {
-            let last = store.audit_page(AuditFilter::default(), None, 1).await?.pop();
-            // The head moves with every entry: one that stood still was read together with the last entry.
-            let after = store.audit_head().await?;
-            if after == head {
-                break last;
-            }
-            head = after;
-        };
+    async fn end(&self, begins: bool) -> Result<Link, StoreError> {
+        let (head, last) = self.head_with_last().await?;
         let ends_at = head
             .map_or(0, |head| head.seq)
             .max(last.as_ref().map_or(0, |last| last.seq));
         let is_sound = match (&head, &last) {
-            (None, None) => {
+            (None, None) if begins => {
                 return Ok(Link {
                     seq: 0,
                     previous: chain::START,
@@ -192,6 +234,23 @@ impl Audit {
             }
         };
         Ok(Link { seq: ends_at, previous })
+    }
+
+    async fn head_with_last(&self) -> Result<(Option<AuditHead>, Option<AuditEntry>), StoreError> {
+        let store = &self.0.store;
+        let mut head = store.audit_head().await?;
+        for _ in 0..TRIES_MAX {
+            let last = store.audit_page(AuditFilter::default(), None, 1).await?.pop();
+            // The head moves with every entry: one that stood still was read together with the last entry.
+            let after = store.audit_head().await?;
+            if after == head {
+                return Ok((head, last));
+            }
+            head = after;
+        }
+        Err(StoreError::Conflict {
+            what: "The end of the audit log",
+        })
     }
 
     fn is_ours(&self, head: &AuditHead) -> bool {

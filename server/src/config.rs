@@ -103,7 +103,7 @@ pub struct HistorySettings {
     pub retention: Option<Duration>,
 }
 
-/// So many requests in any window of this length.
+/// So many requests at once, and as many more over a window of this length, evenly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// 0: no limit.

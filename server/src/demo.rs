@@ -73,7 +73,10 @@ pub(crate) async fn prepare_accounts(server: &Server, accounts: &[DemoAccount]) 
     for account in accounts {
         if let Some(known) = known.iter().find(|known| known.email == account.email) {
             let password = account.password.clone().into();
-            server.accounts.set_password(&known.id, &password).await?;
+            server
+                .accounts
+                .set_password(&known.id, &password, server::store::OPERATOR)
+                .await?;
             continue;
         }
         let role = Role::parse(account.role).unwrap_or(Role::User);

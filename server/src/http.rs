@@ -7,6 +7,7 @@ mod analyze;
 mod answer;
 mod audit;
 mod auth;
+mod base_url;
 mod body;
 mod cache;
 mod client_address;

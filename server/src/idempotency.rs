@@ -4,6 +4,8 @@
 //! - A failure reaches all who wait for it and is not kept: whoever sends the request again has it done anew.
 //! - When the one that began leaves, the call goes on for those who wait. When the last has left it is closed, as it is for
 //!   any caller that leaves, and the key is free.
+//! - The provider is read as fast as the one that began reads. When others wait too and it stops reading, it is told so and
+//!   they are not held up.
 //! - What is kept follows the history: an answer that its owner deletes is not given again. Where no history is kept, answers
 //!   are held in memory only.
 //!
@@ -163,7 +165,7 @@ impl Idempotency {
         scope: Scope,
         request: Digest,
         work: Work,
-    ) -> Result<(watch::Receiver<News>, Option<mpsc::UnboundedReceiver<StreamEvent>>), AppError> {
+    ) -> Result<(watch::Receiver<News>, Option<mpsc::Receiver<StreamEvent>>), AppError> {
         let mut flights = self.lock();
         if let Some(flight) = flights.get(&scope) {
             return if flight.request == request {
@@ -175,9 +177,8 @@ impl Idempotency {
         let (flight, news) = Flight::new(request);
         flights.insert(scope.clone(), Arc::clone(&flight));
         drop(flights);
-        // Holds no more than the answer, and that only while its reader is slower than the provider: those who wait for the
-        // same answer must not wait for that reader.
-        let (sender, events) = mpsc::unbounded_channel();
+        // Holds one event: the provider is read as fast as this request is, as it is without a key.
+        let (sender, events) = mpsc::channel(1);
         self.tasks.spawn(Arc::clone(self).fly(scope, flight, sender, work));
         Ok((news, Some(events)))
     }

@@ -25,6 +25,8 @@ pub const USER_AGENT: &str = "user_agent";
 pub const ADDRESS: &str = "address";
 /// Under this one holds who still owes the code of a second factor.
 pub const PENDING: &str = "pending_user";
+/// The user's `credentials` that were checked: a session under others is not kept.
+pub const CREDENTIALS: &str = "credentials";
 pub const IDLE_LIFE: Duration = Duration::from_secs(30 * 60);
 pub const WHOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
 const PUBLIC_ID_PURPOSE: &str = "keypool/1 name of a session";
@@ -52,6 +54,15 @@ impl Sessions {
         Self { store, clock }
     }
 
+    /// The user's credentials that the session is under now; `None` once it was ended.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn credentials_of(&self, id: &Id) -> std::result::Result<Option<u64>, StoreError> {
+        let session = self.store.session(&digest(*id)).await?;
+        Ok(session.map(|session| session.credentials))
+    }
+
     /// Whose session it is, without using it: a page left open must not keep its session alive.
     ///
     /// # Errors
@@ -73,7 +84,11 @@ impl SessionStore for Sessions {
             let session = stored(record, now, now.plus(WHOLE_LIFE))?;
             match self.store.create_session(session).await {
                 Err(StoreError::Conflict { .. }) => record.id = Id::default(),
-                other => return other.map_err(backend),
+                Ok(false) => {
+                    tracing::info!("an account changed while somebody signed in to it: the session was not begun");
+                    return Ok(());
+                }
+                other => return other.map(|_| ()).map_err(backend),
             }
         }
         Err(Error::Backend("no free session id".to_owned()))
@@ -108,13 +123,14 @@ impl SessionStore for Sessions {
         };
         let idle_end = now.plus(IDLE_LIFE);
         if idle_end.since(session.expires_at) >= TOUCH_EVERY {
-            self.store
-                .save_session(StoredSession {
-                    expires_at: idle_end,
-                    ..session
-                })
-                .await
-                .map_err(backend)?;
+            let touched = self.store.save_session(StoredSession {
+                expires_at: idle_end,
+                ..session
+            });
+            // A store that cannot be written to just now is no reason to refuse what can be read.
+            if let Err(error) = touched.await {
+                tracing::warn!(%error, "that a session was used could not be noted");
+            }
         }
         Ok(Some(record))
     }
@@ -130,6 +146,7 @@ fn stored(record: &Record, now: Timestamp, ends_at: Timestamp) -> Result<StoredS
         .get(USER_ID)
         .and_then(|value| value.as_str())
         .map(str::to_owned);
+    let credentials = record.data.get(CREDENTIALS).and_then(serde_json::Value::as_u64);
     let data = serde_json::to_value(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
     Ok(StoredSession {
         id: digest(record.id),
@@ -137,6 +154,7 @@ fn stored(record: &Record, now: Timestamp, ends_at: Timestamp) -> Result<StoredS
         data,
         expires_at: now.plus(IDLE_LIFE),
         ends_at,
+        credentials: credentials.unwrap_or(0),
     })
 }
 
@@ -251,6 +269,20 @@ mod tests {
         clock.advance(Duration::from_secs(60));
         assert_eq!(sessions.user_of(&made.id).await.expect("read"), None);
         assert_eq!(sessions.user_of(&Id::default()).await.expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_be_written_to_does_not_sign_people_out() {
+        let (dir, sessions, clock) = sessions();
+        let mut made = record();
+        sessions.create(&mut made).await.expect("created");
+        let file = rusqlite::Connection::open(dir.path().join("keypool.db")).expect("opened");
+        file.execute_batch("CREATE TRIGGER full BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END")
+            .expect("made");
+        clock.advance(Duration::from_secs(10 * 60));
+        sessions.save(&made).await.expect_err("nothing can be written");
+        let loaded = sessions.load(&made.id).await.expect("read").expect("found");
+        assert_eq!(loaded.data, made.data);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ mod accounts;
 mod auditing;
 mod doctor;
 mod listening;
+mod lost;
 mod opening;
 mod restoring;
 mod services;
@@ -49,6 +50,7 @@ use crate::{housekeeping, pool_log, recovery, scrub, usage};
 use accounts::first_admin;
 use auditing::audit_log;
 use listening::{listen, site};
+use lost::refuse_lost;
 use opening::Opened;
 use services::{Surroundings, analysis_deps, services, status_reader};
 use telling::Telling;
@@ -94,6 +96,18 @@ impl Options {
 pub enum StartError {
     #[error("DATA_DIR {path} cannot be used: {reason}. Create it, or give this user the right to write there.")]
     DataDir { path: String, reason: std::io::ErrorKind },
+    #[error(
+        "{path} is missing or empty, but it was in use before: {traces} beside it say so. Nothing was changed. Restore a backup with \
+         `keypool backup restore FILE`{aside}. To begin anew, without what was stored, move {traces} out of that folder, and keep \
+         them: a backup opens with its master key only"
+    )]
+    Lost {
+        path: String,
+        /// Names of files.
+        traces: String,
+        /// What a restore that was cut short left to do instead.
+        aside: String,
+    },
     #[error(transparent)]
     Secret(#[from] SecretsFileError),
     #[error(transparent)]
@@ -168,9 +182,10 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let (listener, address) = listen(SocketAddr::new(config.host, config.port))?;
     let site = site(&config.site_dir)?;
     let store = open_store(&config.data_dir).await?;
-    let vault = unlock(&config, &store).await?;
-    let accounts = Arc::new(accounts::accounts(&config, Arc::clone(&store), vault.clone())?);
-    let set_up_token = first_admin(&accounts, &config, &clock).await?;
+    let vault = unlock(&config, &store, &clock).await?;
+    let accounts = Arc::new(accounts::accounts(&config, Arc::clone(&store), vault.clone(), &clock)?);
+    let audit = audit_log(&store, &clock, &vault);
+    let set_up_token = first_admin(&accounts, &audit, &config, &clock).await?;
     let provider: Arc<dyn Provider> = Arc::new(Gemini::new(&config.gemini_base_url, limits)?);
     let telling = Telling::new(&config, Arc::clone(&store), clock.clone())?;
     let opened = Opened::open(&config, &store, &vault, provider, &clock, demo.is_some()).await?;
@@ -185,7 +200,6 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let timing = (deadline, ends.cut.clone());
     let analysis = analysis_deps(&config, &keys, Arc::clone(&store), recorder, waiting.clone(), timing);
     let analysis = Arc::new(analysis);
-    let audit = audit_log(&store, &clock, &vault);
     let records = analysis.history.records();
     let around = Surroundings {
         site,
@@ -309,6 +323,7 @@ fn engine() -> String {
 }
 
 async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
+    refuse_lost(data_dir)?;
     make_private_dir(data_dir).map_err(|error| StartError::DataDir {
         path: data_dir.display().to_string(),
         reason: error.kind(),

@@ -22,7 +22,7 @@ use app::types::{Analysis, AnalysisPage, Role};
 use async_trait::async_trait;
 use pool::Timestamp;
 
-pub use accounts::{LinkKind, StoredApiToken, StoredLink, StoredSecondFactor, StoredSignIn};
+pub use accounts::{LinkKind, OPERATOR, StoredApiToken, StoredLink, StoredSecondFactor, StoredSignIn, UserChange};
 pub use audit::{AuditEntry, AuditFilter, AuditHead};
 pub use history::Cursor;
 pub use idempotency::{Begun, StoredIdempotency};
@@ -124,8 +124,22 @@ pub trait Store: Send + Sync + 'static {
     /// Disabled ones too.
     async fn count_users(&self, role: Role) -> Result<u64>;
 
-    /// Also ends the user's sessions and sign-ins: they carry the old rights. False when there is no such user.
-    async fn set_role(&self, user_id: &str, role: Role) -> Result<bool>;
+    /// Those that are not disabled.
+    async fn count_active(&self, role: Role) -> Result<u64>;
+
+    /// All of the change or nothing. Another role, and being disabled or enabled, also end the user's sessions and sign-ins,
+    /// which carry the old rights. Who is no admin any more, or disabled, loses the links they made; who is disabled also
+    /// those that would set their password. False when there is no such user.
+    async fn update_user(&self, user_id: &str, change: UserChange) -> Result<bool>;
+
+    /// As [`Store::update_user`].
+    async fn set_role(&self, user_id: &str, role: Role) -> Result<bool> {
+        let change = UserChange {
+            role: Some(role),
+            ..UserChange::default()
+        };
+        self.update_user(user_id, change).await
+    }
 
     /// Also ends the user's sessions but `except_session`, all its sign-ins, and the links that would set its password.
     /// False when there is no such user.
@@ -136,11 +150,33 @@ pub trait Store: Send + Sync + 'static {
         except_session: Option<Digest>,
     ) -> Result<bool>;
 
-    /// Also ends the user's sessions and sign-ins, in both directions. False when there is no such user.
-    async fn set_user_disabled(&self, user_id: &str, disabled: bool) -> Result<bool>;
+    /// As [`Store::set_password_hash`], by somebody who gave the password: false, too, when these `credentials` of the user
+    /// have changed since.
+    async fn replace_password_hash(
+        &self,
+        user_id: &str,
+        credentials: u64,
+        password_hash: String,
+        except_session: Option<Digest>,
+    ) -> Result<bool>;
 
-    /// False when there is no such user.
-    async fn rename_user(&self, user_id: &str, name: String) -> Result<bool>;
+    /// As [`Store::update_user`].
+    async fn set_user_disabled(&self, user_id: &str, disabled: bool) -> Result<bool> {
+        let change = UserChange {
+            disabled: Some(disabled),
+            ..UserChange::default()
+        };
+        self.update_user(user_id, change).await
+    }
+
+    /// As [`Store::update_user`].
+    async fn rename_user(&self, user_id: &str, name: String) -> Result<bool> {
+        let change = UserChange {
+            name: Some(name),
+            ..UserChange::default()
+        };
+        self.update_user(user_id, change).await
+    }
 
     /// Removes the user with all that is theirs: sessions, sign-ins, API tokens, links for and by them, second factor,
     /// analyses, records of idempotency. Usage events stay for the sums and forget whose they were; the audit log stays
@@ -153,8 +189,21 @@ pub trait Store: Send + Sync + 'static {
 
     async fn second_factor(&self, user_id: &str) -> Result<Option<StoredSecondFactor>>;
 
-    /// Replaces the user's second factor with its recovery codes.
-    async fn save_second_factor(&self, factor: StoredSecondFactor) -> Result<()>;
+    /// Keeps a secret that is still to be confirmed, in the place of another of that kind. False when there is a confirmed
+    /// one, which stays.
+    async fn begin_second_factor(&self, user_id: &str, sealed: Vec<u8>) -> Result<bool>;
+
+    /// Confirms a second factor with these recovery codes, and ends the user's sessions and sign-ins but the ones named.
+    /// False when it was confirmed or replaced meanwhile. The last step stays as it is.
+    async fn confirm_second_factor(
+        &self,
+        factor: StoredSecondFactor,
+        except_session: Option<Digest>,
+        except_sign_in: Option<&str>,
+    ) -> Result<bool>;
+
+    /// Replaces the recovery codes and nothing else. False when there is no confirmed second factor.
+    async fn replace_recovery_codes(&self, user_id: &str, codes: Vec<Digest>) -> Result<bool>;
 
     /// False when there was none.
     async fn delete_second_factor(&self, user_id: &str) -> Result<bool>;
@@ -180,14 +229,14 @@ pub trait Store: Send + Sync + 'static {
     /// False when there was none.
     async fn delete_link(&self, id: &str) -> Result<bool>;
 
-    /// Spends an invitation and creates the user, both or neither.
+    /// Spends an invitation and creates the user, both or neither. `Unknown` also when its maker may not invite any more.
     ///
     /// # Errors
     /// `Conflict` when the e-mail exists; the invitation is then still good.
     async fn create_invited_user(&self, token: &Digest, user: StoredUser, now: Timestamp) -> Result<LinkUse>;
 
-    /// Spends a password link and does what [`Store::set_password_hash`] does for the user it is of, whose id comes
-    /// back. `None` when the link is unknown, used or expired.
+    /// Spends a password link, does what [`Store::set_password_hash`] does for the user it is of, whose id comes back, and
+    /// ends their API tokens. `None` when the link is unknown, used or expired, or its maker may not make links any more.
     async fn set_password_by_link(
         &self,
         token: &Digest,
@@ -210,12 +259,16 @@ pub trait Store: Send + Sync + 'static {
 
     // --- Browser sessions ---
 
+    /// False when the credentials of its user are not those of the session any more, or the user is disabled: who signed in
+    /// gave a password that does not count now.
+    ///
     /// # Errors
     /// `Conflict` when the id exists.
-    async fn create_session(&self, session: StoredSession) -> Result<()>;
+    async fn create_session(&self, session: StoredSession) -> Result<bool>;
 
-    /// Replaces everything of the session but `ends_at`. False when there is none: one that was ended must not come
-    /// back with a request that was under way.
+    /// Replaces everything of the session but `ends_at`, and `credentials` while it is the same user's. False when there is
+    /// none: one that was ended must not come back with a request that was under way. False, too, when it becomes a user's
+    /// whose credentials have changed.
     async fn save_session(&self, session: StoredSession) -> Result<bool>;
 
     /// Ended ones too until they are removed: the caller compares.
@@ -228,11 +281,17 @@ pub trait Store: Send + Sync + 'static {
 
     // --- Sign-ins of the API ---
 
-    /// Begins a sign-in with its first refresh token, of the same family and user.
+    /// Begins a sign-in with its first refresh token, of the same family and user. False when these `credentials` of the
+    /// user have changed since they were read, or it is disabled.
     ///
     /// # Errors
     /// `Conflict` when the token or the family exists.
-    async fn insert_refresh_token(&self, token: StoredRefreshToken, sign_in: StoredSignIn) -> Result<()>;
+    async fn insert_refresh_token(
+        &self,
+        token: StoredRefreshToken,
+        sign_in: StoredSignIn,
+        credentials: u64,
+    ) -> Result<bool>;
 
     /// Spends a token and puts its successor in its place, of the same family and user; the sign-in was used then and
     /// ends with the successor. A token spent before ends the sign-in and revokes the whole family: either its thief or
@@ -251,7 +310,8 @@ pub trait Store: Send + Sync + 'static {
     /// Ends a sign-in and spends its tokens. False when there was none of this user.
     async fn end_sign_in(&self, user_id: &str, family: &str) -> Result<bool>;
 
-    /// Ends the user's sessions and sign-ins but the ones named; returns how many.
+    /// Ends the user's sessions and sign-ins but the ones named; returns how many. The user's `credentials` change, as with
+    /// everything that ends them.
     async fn end_all_of(
         &self,
         user_id: &str,
@@ -277,6 +337,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// False when there was none of this user.
     async fn delete_api_token(&self, user_id: &str, id: &str) -> Result<bool>;
+
+    /// Ends all of a user; returns how many, expired ones too.
+    async fn delete_api_tokens_of(&self, user_id: &str) -> Result<u64>;
 
     /// The latest use stays when two are noted out of order. One that was deleted stays deleted.
     async fn note_api_token_use(&self, id: &str, at: Timestamp) -> Result<()>;

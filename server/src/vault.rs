@@ -12,12 +12,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::zeroize::Zeroizing;
-use tokio::sync::{Mutex, RwLockReadGuard};
+use tokio::sync::{Mutex, MutexGuard, RwLockReadGuard};
 
 use crate::keyring::cipher::{CipherError, MasterKey, MasterKeyId, hmac};
 use crate::keyring::secrets_file::SecretsFileError;
 use crate::store::{Digest, SealedValue, Store, StoreError};
 
+pub use files::{MASTER_KEY_FILE, PREVIOUS_MASTER_KEY_FILE};
 pub use rewrap::{Rewrapped, Standing};
 
 /// The record of the key that lookups are made with.
@@ -58,6 +59,8 @@ pub enum VaultError {
         "{left} secret(s) are still under the previous master key and do not open: no further master key is made before they do"
     )]
     Unfinished { left: usize },
+    #[error("the master key is being changed: finish that with `keypool keys rewrap`, and try again")]
+    Changing,
     #[error("master.key in DATA_DIR is not the one that this process works with: restart it first")]
     FileChanged,
     #[error(transparent)]
@@ -124,16 +127,38 @@ impl Vault {
     /// # Errors
     /// `UnknownMasterKey` when one is sealed under neither key.
     pub async fn unlock(store: Arc<dyn Store>, masters: Masters) -> Result<Self, VaultError> {
+        Self::unlock_with(store, masters, async |_| Ok(())).await
+    }
+
+    /// As [`Vault::unlock`]. On a store without a key of lookups, `first` is done before that key is stored: once there is
+    /// one, `first` was done.
+    ///
+    /// # Errors
+    /// Those of `first` too.
+    pub async fn unlock_with(
+        store: Arc<dyn Store>,
+        masters: Masters,
+        first: impl AsyncFnOnce(&Self) -> Result<(), StoreError>,
+    ) -> Result<Self, VaultError> {
         let values = store.sealed_values().await?;
         all_known(&masters, &values)?;
-        let lookup = lookup_key(store.as_ref(), &masters, &values).await?;
-        Ok(Self(Arc::new(Inner {
+        let (lookup, new) = lookup_key(store.as_ref(), &masters, &values).await?;
+        let vault = Self(Arc::new(Inner {
             store,
             masters: RwLock::new(masters),
             lookup,
             sealing: tokio::sync::RwLock::default(),
             rewrapping: Mutex::default(),
-        })))
+        }));
+        if let Some(sealed) = new {
+            first(&vault).await?;
+            let stored = vault.0.store.insert_server_secret(LOOKUP_NAME, sealed).await?;
+            // Another process may have been first; its key is made of the same master key.
+            if *opened_lookup(&vault.masters(), &stored)? != *vault.0.lookup {
+                return Err(lookup_failed(CipherError::Damaged));
+            }
+        }
+        Ok(vault)
     }
 
     /// Seals a value for one field of one record. Whoever stores it [holds](Vault::hold) the vault from before this until it
@@ -156,6 +181,19 @@ impl Vault {
     /// While it is held, the master key stays.
     pub async fn hold(&self) -> RwLockReadGuard<'_, ()> {
         self.0.sealing.read().await
+    }
+
+    /// While it is held, no change of the master key begins, and everything is sealed under the current one.
+    ///
+    /// # Errors
+    /// `Changing` while values are moved to another master key, or are left under the previous one.
+    pub async fn settled(&self) -> Result<MutexGuard<'_, ()>, VaultError> {
+        let guard = self.0.rewrapping.try_lock().map_err(|_| VaultError::Changing)?;
+        if self.behind().await?.is_empty() {
+            Ok(guard)
+        } else {
+            Err(VaultError::Changing)
+        }
     }
 
     /// Equal for equal provider keys, meaningless without the vault; the same through every rotation.
@@ -206,35 +244,42 @@ fn all_known(masters: &Masters, values: &[SealedValue]) -> Result<(), VaultError
     })
 }
 
-/// The key of lookups, made once. A store that was in use before there was one goes on with what it had: the key that was
-/// derived from the master key.
+/// The key of lookups, made once; sealed too when it is not stored yet. A store that was in use before there was one goes on
+/// with what it had: the key that was derived from the master key.
 async fn lookup_key(
     store: &dyn Store,
     masters: &Masters,
     values: &[SealedValue],
-) -> Result<Zeroizing<Digest>, VaultError> {
-    let record = format!("server/{LOOKUP_NAME}");
-    let failed = |reason| VaultError::Sealed {
-        record: record.clone(),
-        reason,
-    };
-    let sealed = match store.server_secret(LOOKUP_NAME).await? {
-        Some(sealed) => sealed,
-        None => {
-            let current = masters.current.id();
-            let in_use = |value: &SealedValue| MasterKeyId::of_sealed(&value.sealed) == Ok(current);
-            let before = masters.previous.as_ref().filter(|_| !values.iter().any(in_use));
-            let first = before.unwrap_or(&masters.current).first_lookup_key();
-            let sealed = masters
-                .current
-                .seal(&record, SERVER_SECRET_FIELD, first)
-                .map_err(failed)?;
-            store.insert_server_secret(LOOKUP_NAME, sealed).await?
-        }
-    };
-    let opened = open_with(masters, &record, SERVER_SECRET_FIELD, &sealed).map_err(failed)?;
-    let key = Digest::try_from(opened.as_slice()).map_err(|_| failed(CipherError::Damaged))?;
+) -> Result<(Zeroizing<Digest>, Option<Vec<u8>>), VaultError> {
+    if let Some(sealed) = store.server_secret(LOOKUP_NAME).await? {
+        return Ok((opened_lookup(masters, &sealed)?, None));
+    }
+    let current = masters.current.id();
+    let in_use = |value: &SealedValue| MasterKeyId::of_sealed(&value.sealed) == Ok(current);
+    let before = masters.previous.as_ref().filter(|_| !values.iter().any(in_use));
+    let first = before.unwrap_or(&masters.current).first_lookup_key();
+    let sealed = masters
+        .current
+        .seal(&lookup_record(), SERVER_SECRET_FIELD, first)
+        .map_err(lookup_failed)?;
+    Ok((opened_lookup(masters, &sealed)?, Some(sealed)))
+}
+
+fn opened_lookup(masters: &Masters, sealed: &[u8]) -> Result<Zeroizing<Digest>, VaultError> {
+    let opened = open_with(masters, &lookup_record(), SERVER_SECRET_FIELD, sealed).map_err(lookup_failed)?;
+    let key = Digest::try_from(opened.as_slice()).map_err(|_| lookup_failed(CipherError::Damaged))?;
     Ok(Zeroizing::new(key))
+}
+
+fn lookup_record() -> String {
+    format!("server/{LOOKUP_NAME}")
+}
+
+fn lookup_failed(reason: CipherError) -> VaultError {
+    VaultError::Sealed {
+        record: lookup_record(),
+        reason,
+    }
 }
 
 #[cfg(test)]

@@ -182,8 +182,19 @@ fn Create(role: Role, refused: Option<RefusedForm>) -> impl IntoView {
                         hint=words::LIMIT_HINT
                         value=limit
                         required=false
-                        refused
+                        refused=refused.clone()
                     />
+                    {(role == Role::Admin).then(|| view! {
+                        <Field
+                            name="password"
+                            label=words::PASSWORD
+                            kind="password"
+                            autocomplete="current-password"
+                            hint=words::PASSWORD_HINT
+                            required=false
+                            refused
+                        />
+                    })}
                     <div><button type="submit" class="button button-primary">{words::SUBMIT}</button></div>
                 </form>
             </div>

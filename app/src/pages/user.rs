@@ -101,6 +101,7 @@ fn ChangeRole(account: Account, refused: Option<RefusedForm>) -> impl IntoView {
         <section class="card" aria-labelledby="role-title">
             <div class="card-head"><h2 id="role-title">{words::ROLE}</h2></div>
             <div class="stack">
+                <p class="muted">{words::ROLE_EFFECT}</p>
                 <RefusedSummary title=words::ROLE_REFUSED refused/>
                 <form method="post" action=action class="stack form-narrow">
                     <Choice

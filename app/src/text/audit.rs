@@ -48,6 +48,7 @@ pub fn surface(name: &str) -> &str {
         "web" => "Browser",
         "api" => "API",
         "cli" => "Command line",
+        "server" => "Server",
         other => other,
     }
 }

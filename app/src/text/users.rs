@@ -30,7 +30,7 @@ pub const INVITE_SUBMIT: &str = "Create invitation";
 pub const INVITE_REFUSED: &str = "The invitation was not created";
 pub const INVITE_MISTYPED: &str = "Choose one of the roles and one of the times.";
 pub const INVITED: &str = "Invitation created";
-pub const LINK_ONCE: &str = "The link is shown once, now. Send it to the person on a way that only they read.";
+pub const LINK_ONCE: &str = "The link is shown once, now. Send it to the person in a way that only they can read.";
 pub const LINK: &str = "The link";
 pub const COPY_LINK: &str = "Copy link";
 pub const LINK_UNTIL: &str = "It works once, until";
@@ -54,6 +54,7 @@ pub fn hours(hours: u32) -> String {
 
 pub const ROLE_HINT: &str =
     "A user analyses; a viewer also reads usage; an administrator also manages keys and people.";
+pub const ROLE_EFFECT: &str = "With another role the account has to sign in again, everywhere.";
 pub const SAVE_ROLE: &str = "Save role";
 pub const ROLE_REFUSED: &str = "The account was not changed";
 pub const ACCESS: &str = "Access";

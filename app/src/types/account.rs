@@ -165,6 +165,9 @@ pub struct RecoveryCodes {
 pub struct PasswordChange {
     pub current_password: String,
     pub new_password: String,
+    /// Whether the account's API tokens end too.
+    #[serde(default)]
+    pub end_tokens: bool,
 }
 
 /// An invitation that nobody used yet. What its link carries is not known any more.

@@ -15,7 +15,7 @@ pub struct AuditEntry {
     pub actor_id: String,
     /// As the actor was called then.
     pub actor: String,
-    /// `web`, `api` or `cli`.
+    /// `web`, `api`, `cli` or `server`.
     pub surface: String,
     pub address: Option<String>,
     pub request_id: Option<String>,

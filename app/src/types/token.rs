@@ -47,18 +47,21 @@ impl TokenScope {
     }
 }
 
-/// Body of `POST /api/tokens`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Body of `POST /api/tokens`. No `Debug`: it holds a password.
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewToken {
     pub name: String,
     pub scopes: Vec<TokenScope>,
-    /// Absent: it does not end by itself.
+    /// Absent: after 90 days with the scope `admin`, which ends after 365 days at most; else it does not end by itself.
     #[serde(default)]
     pub expires_in_days: Option<u32>,
     /// Beside the limit of every caller. Absent: that one alone.
     #[serde(default)]
     pub requests_per_minute: Option<u32>,
+    /// The owner's, for the scope `admin`: whoever only found a session open must not make themselves a lasting way in.
+    #[serde(default)]
+    pub password: Option<String>,
 }
 
 /// An API token as its owner sees it: without its secret.

@@ -49,6 +49,7 @@ async fn main() -> Result<ExitCode> {
             // Cargo's own.
             "--bench" => {}
             "--quick" => amount.quick = true,
+            process::OVER_HTTP2 => return process::serve_over_http2().await.map(|()| ExitCode::SUCCESS),
             other => match other.parse() {
                 Ok(number) if PROMISES.contains(&number) => chosen.push(number),
                 _ => bail!("no promise with a benchmark: {other}; there are {PROMISES:?}"),

@@ -9,10 +9,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::{Client, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use server::config::{self, Layers};
+use server::startup::{self, Options};
 use simulator::Simulator;
 use tempfile::TempDir;
 
 use crate::app::{ADMIN, PASSWORD, key, question};
+
+/// As an argument of the benches: they are the server then.
+pub(crate) const OVER_HTTP2: &str = "--serve-over-http2";
 
 pub(crate) struct Process {
     pub(crate) sim: Simulator,
@@ -25,12 +30,23 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_keypool")), settings).await
+    }
+
+    /// The same server, which speaks HTTP/2 to its provider, as it does to one with TLS.
+    pub(crate) async fn start_over_http2(settings: &[(&str, &str)]) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(OVER_HTTP2);
+        Self::start_by(command, settings).await
+    }
+
+    async fn start_by(mut command: Command, settings: &[(&str, &str)]) -> Result<Self> {
         let sim = Simulator::start(simulator::Options::default()).await?;
         let data = TempDir::new()?;
         let site = data.path().join("site");
         std::fs::create_dir_all(&site)?;
         std::fs::write(site.join("manifest.json"), r#"{"pkgDir":"pkg-bench"}"#)?;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_keypool"))
+        let mut child = command
             .env_clear()
             .current_dir(data.path())
             .env("DATA_DIR", data.path().join("data"))
@@ -115,6 +131,18 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The server with what its environment says, until it is killed.
+#[expect(clippy::print_stdout, reason = "it says where it listens")]
+pub(crate) async fn serve_over_http2() -> Result<()> {
+    let config = config::check(&Layers::read(None, std::collections::BTreeMap::new()))?;
+    let mut options = Options::new(config);
+    options.limits.http2_prior_knowledge = true;
+    let server = startup::build(options).await?;
+    println!("listening on http://{}", server.address);
+    server.run(std::future::pending()).await;
+    Ok(())
 }
 
 fn listening(child: &mut Child) -> Result<String> {

@@ -37,7 +37,8 @@ pub(crate) async fn stopped_readers(amount: Amount) -> Result<Vec<Row>> {
     let under_way = Arc::new(AtomicUsize::new(0));
     let mut provider = JoinSet::new();
     provider.spawn(axum::serve(listener, endless(Arc::clone(&under_way))).into_future());
-    let process = Process::start(&[("GOOGLE_AI_BASE_URL", &base)]).await?;
+    // As with Google: over HTTP/1 the client's library reads up to 400 KiB ahead of its reader.
+    let process = Process::start_over_http2(&[("GOOGLE_AI_BASE_URL", &base)]).await?;
     // What an allocator keeps from ordinary work is no reader's.
     let ready = format!("{}/readyz", process.base);
     let warming = stream::iter(0..400)

@@ -22,7 +22,7 @@ impl Accounts {
         Ok(self.store.count_users(Role::Admin).await? > 0)
     }
 
-    /// Makes the admin named in the settings unless there is an admin; true when it was made.
+    /// Makes the admin named in the settings unless there is an admin; who was made comes back.
     ///
     /// # Errors
     /// `BAD_REQUEST` when e-mail or password break the rules; `CONFLICT` when the e-mail belongs to an account without
@@ -32,9 +32,9 @@ impl Accounts {
         email: &str,
         password: &SecretString,
         now: Timestamp,
-    ) -> Result<bool, AppError> {
+    ) -> Result<Option<User>, AppError> {
         if self.has_admin().await? {
-            return Ok(false);
+            return Ok(None);
         }
         let form = Registration {
             email: email.to_owned(),
@@ -42,7 +42,7 @@ impl Accounts {
             name: "Admin".to_owned(),
             invitation: None,
         };
-        self.create(form, Role::Admin, now).await.map(|_| true)
+        self.create(form, Role::Admin, now).await.map(Some)
     }
 
     /// The token of a new set-up link, good for [`SET_UP_LINK_LIFE`] and one admin. Print it, never log it.

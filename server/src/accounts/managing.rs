@@ -9,7 +9,7 @@ use super::password::Password;
 use super::{Accounts, check_name, shown};
 use crate::clock::rfc3339;
 use crate::email::Email;
-use crate::store::StoredUser;
+use crate::store::{StoredUser, UserChange};
 
 /// An account before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,15 +65,7 @@ impl Accounts {
         if disabled == Some(true) {
             self.check_may_lose_rights(&user, actor_id, "disabled").await?;
         }
-        if let Some(name) = name {
-            self.store.rename_user(id, name).await?;
-        }
-        if let Some(role) = role {
-            self.store.set_role(id, role).await?;
-        }
-        if let Some(disabled) = disabled {
-            self.store.set_user_disabled(id, disabled).await?;
-        }
+        self.store.update_user(id, UserChange { role, disabled, name }).await?;
         let after = self.account(id).await?;
         Ok(Changed { before, after })
     }
@@ -85,46 +77,48 @@ impl Accounts {
     pub async fn delete(&self, id: &str, actor_id: &str) -> Result<Account, AppError> {
         let _rights = self.rights.lock().await;
         let user = self.known(id).await?;
-        if id == actor_id {
-            let message = "This is your own account: delete it on your account page.";
-            return Err(AppError::new(ErrorCode::Conflict, message));
-        }
+        check_not_own(id, actor_id)?;
         self.check_not_last_admin(&user).await?;
         let before = self.seen_by_admins(&user).await?;
         self.store.delete_user(id).await?;
         Ok(before)
     }
 
-    /// Ends all sessions and sign-ins of an account; returns how many.
+    /// Ends all sessions, sign-ins and API tokens of an account; returns how many.
     ///
     /// # Errors
     /// `NOT_FOUND`.
     pub async fn sign_out(&self, id: &str) -> Result<u64, AppError> {
         let user = self.known(id).await?;
-        Ok(self.store.end_all_of(&user.id, None, None).await?)
+        let ended = self.store.end_all_of(&user.id, None, None).await?;
+        // After them: what is signed in could make another.
+        Ok(ended + self.store.delete_api_tokens_of(&user.id).await?)
     }
 
     /// Takes an account's second factor away, for somebody who lost it, and ends what is signed in. False when there was
     /// none.
     ///
     /// # Errors
-    /// `NOT_FOUND`.
-    pub async fn reset_two_factor(&self, id: &str) -> Result<bool, AppError> {
+    /// `NOT_FOUND`; `CONFLICT` for one's own account.
+    pub async fn reset_two_factor(&self, id: &str, actor_id: &str) -> Result<bool, AppError> {
         let user = self.known(id).await?;
+        check_not_own(id, actor_id)?;
         let had = self.store.delete_second_factor(&user.id).await?;
         self.store.end_all_of(&user.id, None, None).await?;
         Ok(had)
     }
 
-    /// Replaces an account's password and ends its sessions and sign-ins.
+    /// Replaces an account's password and ends its sessions, sign-ins and API tokens.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `BAD_REQUEST` on the field `password`.
-    pub async fn set_password(&self, id: &str, password: &SecretString) -> Result<User, AppError> {
+    /// `NOT_FOUND`; `CONFLICT` for one's own account; `BAD_REQUEST` on the field `password`.
+    pub async fn set_password(&self, id: &str, password: &SecretString, actor_id: &str) -> Result<User, AppError> {
         let user = self.known(id).await?;
+        check_not_own(id, actor_id)?;
         let password = Password::parse(password.expose_secret(), &user.email)?;
         let hash = self.hasher.hash(password, Place::Known).await?;
         self.store.set_password_hash(id, hash, None).await?;
+        self.store.delete_api_tokens_of(id).await?;
         Ok(shown(&user))
     }
 
@@ -157,4 +151,16 @@ impl Accounts {
             last_sign_in_at: user.last_sign_in_at.map(rfc3339),
         })
     }
+}
+
+/// Who took over what an admin is signed in with must not get past that admin's password and second factor by it.
+///
+/// # Errors
+/// `CONFLICT`. An operator has no account of their own.
+pub(super) fn check_not_own(id: &str, actor_id: &str) -> Result<(), AppError> {
+    if id == actor_id {
+        let message = "This is your own account: do it on your account page.";
+        return Err(AppError::new(ErrorCode::Conflict, message));
+    }
+    Ok(())
 }

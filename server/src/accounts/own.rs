@@ -8,7 +8,7 @@ use pool::Timestamp;
 
 use super::hashing::Place;
 use super::password::Password;
-use super::{Accounts, SignedInBy, check_name, shown};
+use super::{Accounts, SignedInBy, check_name, shown, sign_in_over};
 use crate::store::StoredUser;
 
 impl Accounts {
@@ -21,7 +21,8 @@ impl Accounts {
         Ok(User { name, ..shown(&user) })
     }
 
-    /// Replaces the password and ends everything else that is signed in. Give the session that asks a new id after it.
+    /// Replaces the password and ends everything else that is signed in, and the API tokens when that is asked for; returns
+    /// how many of those. Give the session that asks a new id after it.
     ///
     /// # Errors
     /// `FORBIDDEN` on the field `currentPassword`, which counts like a try to sign in; `BAD_REQUEST` on the field
@@ -33,8 +34,9 @@ impl Accounts {
         by: &SignedInBy,
         from: IpAddr,
         now: Timestamp,
-    ) -> Result<(), AppError> {
+    ) -> Result<u64, AppError> {
         let user = self.known(user_id).await?;
+        let by_old = user.credentials;
         // Before the current one is checked: who mistypes the new one should not use up tries.
         let new = Password::parse(&change.new_password, &user.email).map_err(|error| error.field("newPassword"))?;
         if change.new_password == change.current_password {
@@ -48,8 +50,15 @@ impl Accounts {
                 None => error,
             })?;
         let hash = self.hasher.hash(new, Place::Known).await?;
-        self.store.set_password_hash(user_id, hash, by.session()).await?;
-        Ok(())
+        let replaced = self.store.replace_password_hash(user_id, by_old, hash, by.session());
+        // Somebody else changed it first: what was given is not the current one any more.
+        if !replaced.await? {
+            return Err(sign_in_over());
+        }
+        if !change.end_tokens {
+            return Ok(0);
+        }
+        Ok(self.store.delete_api_tokens_of(user_id).await?)
     }
 
     /// Deletes the account with all that is its own.
@@ -71,6 +80,24 @@ impl Accounts {
         Ok(())
     }
 
+    /// That it is really they who ask for a token that does what an admin does.
+    ///
+    /// # Errors
+    /// On the field `password`: `BAD_REQUEST` without one, `FORBIDDEN` with a wrong one; `RATE_LIMITED`.
+    pub async fn confirm_for_admin_token(
+        &self,
+        user_id: &str,
+        password: Option<String>,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Some(password) = password.filter(|password| !password.is_empty()) else {
+            let message = "The scope admin takes your password: give it.";
+            return Err(AppError::new(ErrorCode::BadRequest, message).field("password"));
+        };
+        self.confirm_password(user_id, password, from, now).await.map(|_| ())
+    }
+
     /// That it is really they who sit there, before something that a thief of a session must not do.
     ///
     /// # Errors
@@ -88,7 +115,7 @@ impl Accounts {
         if !self.hasher.verify(Password::unchecked(password), hash).await? {
             return Err(AppError::new(ErrorCode::Forbidden, "The password is not right.").field("password"));
         }
-        self.throttle.forgive(&user.email, from);
+        self.throttle.forgive(&user.email, from, now);
         Ok(user)
     }
 }

@@ -8,6 +8,7 @@ use pool::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::hashing::Place;
+use super::managing::check_not_own;
 use super::one_time::OneTimeToken;
 use super::password::Password;
 use super::{Accounts, new_id, shown};
@@ -27,7 +28,7 @@ impl Accounts {
     /// Makes a link that sets the account's password, once. Earlier ones of this account are void.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `CONFLICT` for a disabled account.
+    /// `NOT_FOUND`; `CONFLICT` for a disabled account and for the maker's own.
     pub async fn password_link(
         &self,
         user_id: &str,
@@ -35,6 +36,7 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<PasswordLink, AppError> {
         let user = self.known(user_id).await?;
+        check_not_own(user_id, created_by)?;
         if user.disabled {
             return Err(AppError::new(
                 ErrorCode::Conflict,
@@ -80,7 +82,7 @@ impl Accounts {
         Ok(user.map(|user| user.email.as_str().to_owned()))
     }
 
-    /// Sets the password of the link's account and ends its sessions and sign-ins. A password that is refused leaves the
+    /// Sets the password of the link's account and ends its sessions, sign-ins and API tokens. A password that is refused leaves the
     /// link good. Signing in comes after, with the second factor where there is one.
     ///
     /// # Errors

@@ -12,16 +12,48 @@ use sha2::{Digest as _, Sha256};
 use super::one_time::OneTimeToken;
 use super::password::Password;
 use super::tokens::ACCESS_TOKEN_LIFE;
-use super::{Accounts, Claims, REFRESH_TOKEN_LIFE, TokenError, Visitor, new_id, shown};
+use super::{Accounts, Claims, REFRESH_TOKEN_LIFE, SIGN_IN_LIFE_MAX, TokenError, Visitor, new_id, shown};
 use crate::email::Email;
 use crate::store::{Digest, Rotation, StoredRefreshToken, StoredSignIn, StoredUser, Successor};
 
 /// In `details` when the password was right and a code is asked for.
 pub const TWO_FACTOR_REQUIRED: &str = "TWO_FACTOR_REQUIRED";
 
+/// Somebody who gave all that their account asks for. Good for beginning a session or a sign-in until the account's
+/// password, rights or second factor change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    pub user: User,
+    /// [`StoredUser::credentials`] as they were before anything was checked.
+    credentials: u64,
+}
+
+impl Verified {
+    fn of(user: &StoredUser) -> Self {
+        Self {
+            user: shown(user),
+            credentials: user.credentials,
+        }
+    }
+
+    pub fn credentials(&self) -> u64 {
+        self.credentials
+    }
+}
+
+/// Of an account that was made just now: of one that has changed since it is good for nothing.
+impl From<&User> for Verified {
+    fn from(user: &User) -> Self {
+        Self {
+            user: user.clone(),
+            credentials: 0,
+        }
+    }
+}
+
 /// What came of e-mail and password.
 pub enum SignInStep {
-    Done(User),
+    Done(Verified),
     /// The code of the second factor is still to come.
     CodeNeeded(PendingSignIn),
 }
@@ -41,11 +73,15 @@ impl Accounts {
     /// # Errors
     /// `UNAUTHENTICATED`, with [`TWO_FACTOR_REQUIRED`] in `details` when only the code is missing; `RATE_LIMITED` after
     /// too many tries; `NO_CAPACITY` when too many people sign in at once.
-    pub async fn sign_in(&self, mut form: Credentials, from: IpAddr, now: Timestamp) -> Result<User, AppError> {
+    pub async fn sign_in(&self, mut form: Credentials, from: IpAddr, now: Timestamp) -> Result<Verified, AppError> {
         let code = form.code.take().filter(|code| !code.trim().is_empty());
         match (self.begin_sign_in(form, from, now).await?, code) {
-            (SignInStep::Done(user), _) => Ok(user),
-            (SignInStep::CodeNeeded(pending), Some(code)) => self.finish_sign_in(&pending, &code, from, now).await,
+            (SignInStep::Done(verified), _) => Ok(verified),
+            // One try for both.
+            (SignInStep::CodeNeeded(pending), Some(code)) => {
+                let user = self.still_pending(&pending).await?;
+                self.check_code(&user, &code, from, now).await
+            }
             (SignInStep::CodeNeeded(_), None) => {
                 let message = "This account asks for a code of its second factor, too: send it as `code`.";
                 Err(AppError::new(ErrorCode::Unauthenticated, message)
@@ -79,8 +115,8 @@ impl Accounts {
                 user_id: user.id,
             }));
         }
-        self.throttle.forgive(&user.email, from);
-        Ok(SignInStep::Done(shown(&user)))
+        self.throttle.forgive(&user.email, from, now);
+        Ok(SignInStep::Done(Verified::of(&user)))
     }
 
     /// Checks the code of the second factor, or a recovery code, after the password.
@@ -93,19 +129,31 @@ impl Accounts {
         code: &str,
         from: IpAddr,
         now: Timestamp,
-    ) -> Result<User, AppError> {
-        let refused = || AppError::new(ErrorCode::Unauthenticated, "The sign-in is over. Begin again.");
-        let user = self.active(&pending.user_id).await?.ok_or_else(refused)?;
-        if digest_of_hash(&user) != pending.password {
-            return Err(refused());
-        }
+    ) -> Result<Verified, AppError> {
+        let user = self.still_pending(pending).await?;
         self.throttle.take(Some(&user.email), from, now)?;
+        self.check_code(&user, code, from, now).await
+    }
+
+    async fn still_pending(&self, pending: &PendingSignIn) -> Result<StoredUser, AppError> {
+        let user = self.active(&pending.user_id).await?;
+        user.filter(|user| digest_of_hash(user) == pending.password)
+            .ok_or_else(sign_in_over)
+    }
+
+    async fn check_code(
+        &self,
+        user: &StoredUser,
+        code: &str,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<Verified, AppError> {
         // Switched off meanwhile: then the password is enough.
         if let Some(factor) = self.confirmed_factor(&user.id).await? {
-            self.take_code(&factor, code, now).await?;
+            self.take_code(&factor, code, from, now).await?;
         }
-        self.throttle.forgive(&user.email, from);
-        Ok(shown(&user))
+        self.throttle.forgive(&user.email, from, now);
+        Ok(Verified::of(user))
     }
 
     /// Notes that somebody signed in, for admins to see.
@@ -119,8 +167,14 @@ impl Accounts {
     /// The tokens for a caller of the API that has just signed in.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn issue_tokens(&self, user: User, visitor: &Visitor, now: Timestamp) -> Result<SignedIn, AppError> {
+    /// `UNAUTHENTICATED` when the account has changed since it was checked.
+    pub async fn issue_tokens(
+        &self,
+        verified: impl Into<Verified>,
+        visitor: &Visitor,
+        now: Timestamp,
+    ) -> Result<SignedIn, AppError> {
+        let Verified { user, credentials } = verified.into();
         let refresh = OneTimeToken::random();
         let sign_in = StoredSignIn {
             family: new_id(now),
@@ -138,11 +192,13 @@ impl Accounts {
             user_id: user.id.clone(),
             expires_at: sign_in.expires_at,
         };
-        self.store.insert_refresh_token(token, sign_in).await?;
+        if !self.store.insert_refresh_token(token, sign_in, credentials).await? {
+            return Err(sign_in_over());
+        }
         self.signed_in(user, &family, &refresh, now)
     }
 
-    /// New tokens for a refresh token, which is spent by it. One handed in twice ends all that came from its sign-in.
+    /// New tokens for a refresh token, which is spent by it, until [`SIGN_IN_LIFE_MAX`] after the sign-in. One handed in twice ends all that came from its sign-in.
     ///
     /// # Errors
     /// `UNAUTHENTICATED`.
@@ -156,6 +212,7 @@ impl Accounts {
         let successor = Successor {
             token: next.digest(),
             expires_at: now.plus(REFRESH_TOKEN_LIFE),
+            life_max: SIGN_IN_LIFE_MAX,
         };
         match self.store.rotate_refresh_token(&token.digest(), successor, now).await? {
             Rotation::Fresh { user_id, family } => {
@@ -223,6 +280,11 @@ impl Accounts {
             user,
         })
     }
+}
+
+/// The account changed while somebody was signing in to it.
+pub(crate) fn sign_in_over() -> AppError {
+    AppError::new(ErrorCode::Unauthenticated, "The sign-in is over. Begin again.")
 }
 
 fn digest_of_hash(user: &StoredUser) -> Digest {

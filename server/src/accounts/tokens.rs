@@ -94,6 +94,8 @@ pub enum WeakSecret {
 /// Signs and verifies access tokens and operator tokens.
 pub struct TokenSigner {
     encoding: EncodingKey,
+    /// When this process began, in seconds since the Unix epoch: what the previous secret signed is from before.
+    previous_until: u64,
     /// The one that signs first. A token names its own; none is tried in turn.
     keys: Vec<VerifyingKey>,
     validation: Validation,
@@ -131,18 +133,21 @@ impl TokenSigner {
         check_secret(secret)?;
         Ok(Self {
             encoding: EncodingKey::from_secret(secret.as_bytes()),
+            previous_until: 0,
             keys: vec![VerifyingKey::new(secret)],
             validation: validation(AUDIENCE, &["exp", "nbf", "iss", "aud", "sub"]),
             operator_validation: validation(OPERATOR_AUDIENCE, &["exp", "iss", "aud"]),
         })
     }
 
-    /// Takes what an earlier secret signed, too, until that runs out.
+    /// Takes access tokens that an earlier secret signed before `now`, too, until they run out. Later ones are not ours, and
+    /// operators sign with the current secret only.
     ///
     /// # Errors
     /// As [`TokenSigner::new`].
-    pub fn also_verifying(mut self, previous: &SecretString) -> Result<Self, WeakSecret> {
+    pub fn also_verifying(mut self, previous: &SecretString, now: Timestamp) -> Result<Self, WeakSecret> {
         check_secret(previous.expose_secret())?;
+        self.previous_until = now.as_millis() / 1000;
         self.keys.push(VerifyingKey::new(previous.expose_secret()));
         Ok(self)
     }
@@ -169,7 +174,10 @@ impl TokenSigner {
     /// # Errors
     /// See [`TokenError`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        let claims: Claims = self.decode(token, TYPE, &self.validation).ok_or(TokenError::Invalid)?;
+        let (claims, key): (Claims, _) = self.decode(token, TYPE, &self.validation).ok_or(TokenError::Invalid)?;
+        if !self.is_current(key) && claims.iat.max(claims.nbf) > self.previous_until {
+            return Err(TokenError::Invalid);
+        }
         let now = now.as_millis() / 1000;
         let life = claims.exp.checked_sub(claims.iat).ok_or(TokenError::Invalid)?;
         let is_whole = [&claims.sub, &claims.sid, &claims.jti]
@@ -207,17 +215,28 @@ impl TokenSigner {
     /// Whether it is an operator token of this `JWT_SECRET` that is still good. Both ends read the same clock, so there is no
     /// leeway.
     pub fn is_operator(&self, token: &str, now: Timestamp) -> bool {
-        let claims: Option<OperatorClaims> = self.decode(token, OPERATOR_TYPE, &self.operator_validation);
-        claims.is_some_and(|claims| {
+        let found: Option<(OperatorClaims, _)> = self.decode(token, OPERATOR_TYPE, &self.operator_validation);
+        found.is_some_and(|(claims, key)| {
             let now = now.as_millis() / 1000;
-            (claims.iat..claims.exp).contains(&now)
+            self.is_current(key)
+                && (claims.iat..claims.exp).contains(&now)
                 && claims.exp.saturating_sub(claims.iat) <= OPERATOR_TOKEN_LIFE.as_secs()
         })
     }
 
-    /// The claims of a token with exactly our header. Nothing the header says is obeyed but which of our keys it names:
-    /// neither another algorithm or type, nor a key of its own or an address of one, nor an extension to be understood.
-    fn decode<T: DeserializeOwned>(&self, token: &str, typ: &str, validation: &Validation) -> Option<T> {
+    fn is_current(&self, key: &VerifyingKey) -> bool {
+        self.keys.first().is_some_and(|current| current.id == key.id)
+    }
+
+    /// The claims of a token with exactly our header, and the key that signed it. Nothing the header says is obeyed but which of
+    /// our keys it names: neither another algorithm or type, nor a key of its own or an address of one, nor an extension to
+    /// be understood.
+    fn decode<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        typ: &str,
+        validation: &Validation,
+    ) -> Option<(T, &VerifyingKey)> {
         if token.len() > TOKEN_BYTES_MAX {
             return None;
         }
@@ -228,7 +247,7 @@ impl TokenSigner {
             return None;
         }
         let token = jsonwebtoken::decode(token, &key.decoding, validation).ok()?;
-        Some(token.claims)
+        Some((token.claims, key))
     }
 
     fn encode(&self, typ: &str, claims: &impl Serialize) -> Result<String, AppError> {

@@ -76,8 +76,7 @@ impl Accounts {
     ) -> Result<TwoFactorSecret, AppError> {
         let user = self.confirm_password(user_id, password, from, now).await?;
         if self.confirmed_factor(user_id).await?.is_some() {
-            let message = "There is a second factor already: switch it off first.";
-            return Err(AppError::new(ErrorCode::Conflict, message));
+            return Err(already_on());
         }
         let mut secret = Zeroizing::new([0_u8; SECRET_BYTES]);
         rand::fill(&mut secret[..]);
@@ -86,15 +85,10 @@ impl Accounts {
             .vault
             .seal(&record(user_id), FIELD, &secret[..])
             .map_err(|error| broken(&error))?;
-        self.store
-            .save_second_factor(StoredSecondFactor {
-                user_id: user_id.to_owned(),
-                sealed,
-                confirmed: false,
-                last_step: 0,
-                recovery: Vec::new(),
-            })
-            .await?;
+        // It may have been confirmed meanwhile.
+        if !self.store.begin_second_factor(user_id, sealed).await? {
+            return Err(already_on());
+        }
         self.enrolments.begin(user_id, now);
         told(&totp(&user, &secret[..])?)
     }
@@ -141,23 +135,19 @@ impl Accounts {
             Some(step) => self.store.use_totp_step(user_id, step).await?,
             None => false,
         };
-        let Some(last_step) = step.filter(|_| is_first_use) else {
+        if !is_first_use {
             let message = "The code is not right. Check the clock of the phone, and use the newest code.";
             return Err(AppError::new(ErrorCode::Forbidden, message).field("code"));
-        };
+        }
         let (codes, recovery) = self.new_recovery_codes(user_id);
-        self.store
-            .save_second_factor(StoredSecondFactor {
-                confirmed: true,
-                last_step,
-                recovery,
-                ..factor
-            })
-            .await?;
+        let factor = StoredSecondFactor { recovery, ..factor };
+        let confirmed = self.store.confirm_second_factor(factor, by.session(), by.sign_in());
+        if !confirmed.await? {
+            return Err(over());
+        }
         drop(held);
         self.enrolments.end(user_id);
-        self.throttle.forgive(&user.email, from);
-        self.end_other_sessions(user_id, by).await?;
+        self.throttle.forgive(&user.email, from, now);
         Ok(codes)
     }
 
@@ -174,14 +164,12 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<RecoveryCodes, AppError> {
         self.confirm_both(user_id, password, code, from, now).await?;
-        let _held = self.vault.hold().await;
-        // Read after the code was taken: its step is used now and must stay so.
-        let factor = self.confirmed_factor(user_id).await?.ok_or_else(no_factor)?;
         let (codes, recovery) = self.new_recovery_codes(user_id);
-        self.store
-            .save_second_factor(StoredSecondFactor { recovery, ..factor })
-            .await?;
-        Ok(codes)
+        if self.store.replace_recovery_codes(user_id, recovery).await? {
+            Ok(codes)
+        } else {
+            Err(no_factor())
+        }
     }
 
     /// Switches the second factor off and ends everything else that is signed in. Give the session that asks a new id
@@ -214,7 +202,7 @@ impl Accounts {
     ) -> Result<(), AppError> {
         self.confirm_password(user_id, password, from, now).await?;
         let factor = self.confirmed_factor(user_id).await?.ok_or_else(no_factor)?;
-        self.take_code(&factor, code, now)
+        self.take_code(&factor, code, from, now)
             .await
             .map_err(|error| match error.code {
                 // Who is signed in stays so: a wrong code here is a form's mistake.
@@ -234,20 +222,23 @@ impl Accounts {
     /// Uses a code of the app, of the step before or after at most, or a recovery code. Each is good once.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` on the field `code`; `RATE_LIMITED` after too many for this account, from wherever.
+    /// `UNAUTHENTICATED` on the field `code`; `RATE_LIMITED` after too many of the app for this account, from wherever, or
+    /// too many recovery codes from this address.
     pub(super) async fn take_code(
         &self,
         factor: &StoredSecondFactor,
         code: &str,
+        from: IpAddr,
         now: Timestamp,
     ) -> Result<(), AppError> {
         let user_id = &factor.user_id;
-        self.throttle.take_code(user_id, now)?;
         let code = plain(code);
         let is_good = if code.len() == RECOVERY_CHARS {
+            self.throttle.take_recovery_code(user_id, from, now)?;
             let digest = self.recovery_digest(user_id, &code);
             self.store.use_recovery_code(user_id, &digest).await?
         } else {
+            self.throttle.take_code(user_id, now)?;
             let user = self.known(user_id).await?;
             match self.open(&user, factor)?.check(&code, seconds(now)) {
                 Some(step) => self.store.use_totp_step(user_id, step).await?,
@@ -327,6 +318,11 @@ fn record(user_id: &str) -> String {
 
 fn seconds(now: Timestamp) -> u64 {
     now.as_millis() / 1000
+}
+
+fn already_on() -> AppError {
+    let message = "There is a second factor already: switch it off first.";
+    AppError::new(ErrorCode::Conflict, message)
 }
 
 fn no_factor() -> AppError {

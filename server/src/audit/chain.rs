@@ -132,13 +132,11 @@ impl Chain {
     /// What is wrong with the log's end once all entries are good. `is_ours`: the head's seal is right.
     pub(super) fn fault_at_end(&self, head: Option<&AuditHead>, is_ours: bool) -> Option<AuditFault> {
         let Some(head) = head else {
-            return (self.entries > 0).then(|| {
-                fault(
-                    self.entries,
-                    "The note of where the log ends is missing: entries after this one may have been removed."
-                        .to_owned(),
-                )
-            });
+            let message = match self.entries {
+                0 => "The log is empty, but it began with an entry: all of it was removed.",
+                _ => "The note of where the log ends is missing: entries after this one may have been removed.",
+            };
+            return Some(fault(self.entries.max(1), message.to_owned()));
         };
         if !is_ours {
             return Some(fault(

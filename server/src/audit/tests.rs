@@ -30,20 +30,19 @@ struct Log {
 }
 
 impl Log {
-    fn new() -> Self {
+    async fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let store = Arc::new(SqliteStore::open(&dir.path().join("keypool.db")).expect("a store"));
         let clock = Clock::by_hand(NOW);
-        Self {
-            dir,
-            audit: Audit::new(store, clock.clone(), mac),
-            clock,
-        }
+        let audit = Audit::new(store, clock.clone(), mac);
+        audit.begin().await.expect("begun");
+        Self { dir, audit, clock }
     }
 
+    /// With so many entries, the one it begins with among them.
     async fn with(entries: u64) -> Self {
-        let log = Self::new();
-        for number in 1..=entries {
+        let log = Self::new().await;
+        for number in 2..=entries {
             log.clock.advance(Duration::from_secs(1));
             log.act(number).await;
         }
@@ -79,6 +78,7 @@ impl Log {
 
 fn actor() -> Actor {
     Actor {
+        by_api_token: false,
         id: "0190-ada".to_owned(),
         name: "ada@example.com".to_owned(),
         surface: "web",
@@ -99,7 +99,7 @@ async fn what_was_done_is_in_the_log_with_who_did_it() {
     );
     assert_eq!(
         (entry.address.as_deref(), entry.request_id.as_deref(), entry.at.as_str()),
-        (Some("192.0.2.7"), Some("request-1"), "2023-11-14T22:13:23.000Z")
+        (Some("192.0.2.7"), Some("request-1"), "2023-11-14T22:13:22.000Z")
     );
     assert_eq!((entry.action.as_str(), entry.target.as_str()), ("key.update", "key/3"));
     assert_eq!(entry.before, Some(json!({ "priority": 3 })));
@@ -116,7 +116,7 @@ async fn what_was_done_is_in_the_log_with_who_did_it() {
 
 #[tokio::test]
 async fn a_log_nobody_touched_is_intact() {
-    assert_eq!(Log::new().fault().await, None, "an empty one too");
+    assert_eq!(Log::new().await.fault().await, None, "one that just began too");
     let log = Log::with(3).await;
     let verdict = log.audit.verify().await.expect("read");
     let last = log.audit.page(AuditFilter::default(), None, 1).await.expect("read");
@@ -164,6 +164,26 @@ async fn entries_removed_anywhere_are_missed() {
 }
 
 #[tokio::test]
+async fn a_log_that_was_removed_as_a_whole_is_missed() {
+    let log = Log::with(4).await;
+    log.tamper("DELETE FROM audit_entries; DELETE FROM audit_head");
+    let (seq, message) = log.fault().await.expect("a fault");
+    assert_eq!((seq, message.starts_with("The log is empty")), (1, true), "{message}");
+    // Nor does it heal when the log grows.
+    log.act(5).await;
+    log.act(6).await;
+    assert_eq!(log.fault().await.map(|(seq, _)| seq), Some(1));
+}
+
+#[tokio::test]
+async fn a_log_begins_once() {
+    let log = Log::with(3).await;
+    log.audit.begin().await.expect("begun already");
+    let verdict = log.audit.verify().await.expect("read");
+    assert_eq!((verdict.intact, verdict.entries), (true, 3));
+}
+
+#[tokio::test]
 async fn an_end_cut_off_together_with_its_note_is_missed() {
     let cuts = [
         // The note as it would be, but for the seal that nobody without the key can make.
@@ -197,7 +217,7 @@ async fn entries_swapped_and_numbered_anew_are_found() {
 
 #[tokio::test]
 async fn an_entry_of_another_log_is_found() {
-    let (log, other) = (Log::with(2).await, Log::new());
+    let (log, other) = (Log::with(2).await, Log::new().await);
     for number in 11..=13 {
         other.act(number).await;
     }
@@ -211,7 +231,7 @@ async fn an_entry_of_another_log_is_found() {
 
 #[tokio::test]
 async fn concurrent_acts_never_break_the_chain() {
-    let log = Log::new();
+    let log = Log::new().await;
     // A second process on the same store knows nothing of the first one's turn.
     let second = Audit::new(Arc::clone(&log.audit.0.store), log.clock.clone(), mac);
     let acts = (0..100).map(|number| {
@@ -228,12 +248,12 @@ async fn concurrent_acts_never_break_the_chain() {
     });
     futures::future::try_join_all(acts).await.expect("recorded");
     let verdict = log.audit.verify().await.expect("read");
-    assert_eq!((verdict.intact, verdict.entries), (true, 100), "{verdict:?}");
+    assert_eq!((verdict.intact, verdict.entries), (true, 101), "{verdict:?}");
 }
 
 #[tokio::test]
 async fn a_log_that_is_read_while_it_grows_is_intact() {
-    let log = Log::new();
+    let log = Log::new().await;
     let writing = async {
         for number in 1..=40 {
             log.act(number).await;
@@ -245,7 +265,7 @@ async fn a_log_that_is_read_while_it_grows_is_intact() {
         }
     };
     tokio::join!(writing, reading);
-    assert_eq!(log.audit.verify().await.expect("read").entries, 40);
+    assert_eq!(log.audit.verify().await.expect("read").entries, 41);
 }
 
 #[tokio::test]
@@ -263,7 +283,7 @@ async fn an_act_that_cannot_be_written_down_is_reported() {
 
 #[tokio::test]
 async fn fields_named_like_secrets_are_hidden() {
-    let log = Log::new();
+    let log = Log::new().await;
     let after = json!({ "label": "kept", "key": "CANARY", "hasKey": true, "nested": [{ "newPassword": "CANARY" }], "token": null });
     log.audit
         .record(&actor(), "key.add", "key/1", None, Some(after))
@@ -277,7 +297,7 @@ async fn fields_named_like_secrets_are_hidden() {
 
 #[tokio::test]
 async fn an_act_is_done_to_its_end_when_who_asked_goes_away() {
-    let log = Log::new();
+    let log = Log::new().await;
     let (audit, clock) = (log.audit.clone(), log.clock.clone());
     let act = async move {
         clock.sleep_until(NOW.plus(Duration::from_secs(1))).await;
@@ -289,5 +309,5 @@ async fn an_act_is_done_to_its_end_when_who_asked_goes_away() {
     }
     log.clock.advance(Duration::from_secs(1));
     log.audit.finish().await;
-    assert_eq!(log.audit.verify().await.expect("read").entries, 1);
+    assert_eq!(log.audit.verify().await.expect("read").entries, 2);
 }

@@ -49,15 +49,18 @@ impl Backups {
         }
     }
 
-    /// Copies the store as it is now. The copy lies in the data folder, where the same data is anyway.
+    /// Copies the store as it is now. The copy lies in the data folder, where the same data is anyway. Everything in it is
+    /// sealed under the one master key that the backup is encrypted under.
     ///
     /// # Errors
-    /// `CONFLICT` while another backup is made: each takes as much space as the data.
+    /// `CONFLICT` while another backup is made: each takes as much space as the data. Also while the master key is being
+    /// changed.
     pub async fn begin(&self) -> Result<Copied, AppError> {
         let turn = Arc::clone(&self.turn).try_lock_owned().map_err(|_| {
             let message = "A backup is being made already. Try again when it is done.";
             AppError::new(ErrorCode::Conflict, message)
         })?;
+        let _settled = self.vault.settled().await?;
         let failed = |error: io::Error| StoreError::Unavailable(format!("no copy can be made: {}", error.kind()));
         let scratch = scratch_dir(&self.data_dir, SCRATCH_PREFIX).map_err(failed)?;
         let path = scratch.path().join("copy");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use server::audit::Actor;
 use server::clock::rfc3339;
 use server::config::Config;
@@ -103,8 +103,11 @@ pub(super) async fn run(config: Config, backup: &Backup) -> Result<(), anyhow::E
         (Some(BackupCommand::Create { file, .. }), _) | (None, Some(file)) => create(&config, file, json).await,
         (Some(BackupCommand::Verify { file, .. }), _) => {
             let facts = startup::verify_backup(&config, file).await?;
-            let text = format!("{} can be restored: {}", file.display(), told(&facts));
-            tell(json, &facts, None, text);
+            if json {
+                say(as_json(&facts));
+            } else {
+                say(format_args!("{} can be restored: {}", file.display(), told(&facts)));
+            }
             Ok(())
         }
         (Some(BackupCommand::Restore { file, force, .. }), _) => restore(&config, file, *force, json).await,
@@ -190,8 +193,22 @@ async fn restore(config: &Config, file: &Path, force: bool, json: bool) -> Resul
     if !has_jwt_secret {
         text += "\nthere is no jwt.secret here: the next start makes one, and access tokens of before end";
     }
-    text += "\nwhat was ended or revoked since the backup was made is back as it was then: see `keypool user list`";
-    tell(json, &done.facts, done.moved_to.as_deref(), text);
+    let made_at = rfc3339(done.facts.origin.made_at);
+    text += "\neverybody signs in again, and links for invitations and passwords no longer work";
+    text += &format!(
+        "\naccounts and {} API tokens are back as they were on {made_at}: see `keypool user list`, and revoke the tokens \
+         that ended since",
+        done.access.api_tokens
+    );
+    if json {
+        let mut said = as_json(&done.facts);
+        said["movedTo"] = json!(done.moved_to);
+        said["ended"] = json!(done.access.ended);
+        said["apiTokens"] = json!(done.access.api_tokens);
+        say(said);
+    } else {
+        say(text);
+    }
     Ok(())
 }
 
@@ -205,16 +222,11 @@ fn told(facts: &BackupFacts) -> String {
     )
 }
 
-fn tell(json: bool, facts: &BackupFacts, moved_to: Option<&Path>, text: String) {
-    if json {
-        say(json!({
-            "madeAt": rfc3339(facts.origin.made_at),
-            "masterKey": facts.origin.master_key.to_string(),
-            "keys": facts.keys,
-            "users": facts.users,
-            "movedTo": moved_to,
-        }));
-    } else {
-        say(text);
-    }
+fn as_json(facts: &BackupFacts) -> Value {
+    json!({
+        "madeAt": rfc3339(facts.origin.made_at),
+        "masterKey": facts.origin.master_key.to_string(),
+        "keys": facts.keys,
+        "users": facts.users,
+    })
 }

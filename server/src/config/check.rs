@@ -195,7 +195,7 @@ impl Checker<'_> {
             self.mistake(
                 "KEYPOOL_LIMITS",
                 format_args!(
-                    "{fault}; write entries such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250`, separated by `;`"
+                    "must be entries such as `gemini-2.5-flash free rpm=10 tpm=250000 rpd=250`, separated by `;`: {fault}"
                 ),
             );
             Vec::new()

@@ -88,9 +88,8 @@ impl Layers {
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
             Err(error) => {
-                let line = error.span().map_or(1, |span| {
-                    text.get(..span.start).unwrap_or_default().lines().count().max(1)
-                });
+                let before = error.span().and_then(|span| text.get(..span.start));
+                let line = before.unwrap_or_default().matches('\n').count() + 1;
                 let what =
                     format_args!("is not valid TOML at line {line}: a name twice, or a text without quotation marks");
                 self.mistakes.push(Mistake::new(path.display(), what));

@@ -9,16 +9,16 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use tower_sessions::Session;
 
 use super::answer::{Answer, Success};
+use super::auth::Via;
 use super::client_address::ClientAddress;
 use super::extract::Path;
 use super::guard::SignedIn;
-use super::layers::RequestId;
-use super::users::whole;
+use super::users::Ended;
 use super::{AppState, auth, body};
 use crate::audit::Actor;
 
@@ -52,11 +52,6 @@ pub(super) struct PasswordAndCode {
 pub(super) struct ByLink {
     token: String,
     new_password: String,
-}
-
-#[derive(Serialize)]
-pub(super) struct Ended {
-    ended: u64,
 }
 
 pub(super) async fn me(Extension(signed_in): Extension<SignedIn>) -> Success<User> {
@@ -192,13 +187,12 @@ pub(super) async fn disable_two_factor(
 /// For whoever has the link: nobody is signed in by it.
 pub(super) async fn set_password_by_link(
     State(state): State<AppState>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
-    ClientAddress(from): ClientAddress,
+    via: Via,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Success<()>> {
     let ByLink { token, new_password } = body::json(&headers, body).await?;
-    set_password_by_link_for(&state, ("api", from, request_id), token, new_password.into()).await?;
+    set_password_by_link_for(&state, &via, token, new_password.into()).await?;
     Ok(Success(()))
 }
 
@@ -212,15 +206,17 @@ pub(super) async fn change_password_for(
     change: PasswordChange,
 ) -> Result<(), AppError> {
     let (own, session, signed_in, actor) = (state.clone(), session.clone(), signed_in.clone(), actor.clone());
-    whole(state, async move {
-        let (id, by, now) = (&signed_in.user.id, auth::by(&signed_in), own.clock.now());
-        own.accounts.change_password(id, change, &by, from, now).await?;
-        auth::cycle(&signed_in, &session).await?;
-        own.audit
-            .record(&actor, "password.change", &target(id), None, None)
-            .await
-    })
-    .await
+    state
+        .audit
+        .act(async move {
+            let (id, by, now) = (&signed_in.user.id, auth::by(&signed_in), own.clock.now());
+            own.accounts.change_password(id, change, &by, from, now).await?;
+            auth::cycle(&own, &signed_in, &session).await?;
+            own.audit
+                .record(&actor, "password.change", &target(id), None, None)
+                .await
+        })
+        .await
 }
 
 /// Deletes the account with all that is its own, and signs out.
@@ -233,18 +229,20 @@ pub(super) async fn delete_own_for(
     password: String,
 ) -> Result<(), AppError> {
     let (own, session, user, actor) = (state.clone(), session.clone(), signed_in.user.clone(), actor.clone());
-    whole(state, async move {
-        own.accounts
-            .delete_own(&user.id, password, from, own.clock.now())
-            .await?;
-        own.history.forget(&user.id);
-        auth::sign_out(&session).await?;
-        let before = json!({ "email": user.email, "role": user.role });
-        own.audit
-            .record(&actor, "account.erase", &target(&user.id), Some(before), None)
-            .await
-    })
-    .await
+    state
+        .audit
+        .act(async move {
+            own.accounts
+                .delete_own(&user.id, password, from, own.clock.now())
+                .await?;
+            own.history.forget(&user.id);
+            auth::sign_out(&session).await?;
+            let before = json!({ "email": user.email, "role": user.role });
+            own.audit
+                .record(&actor, "account.erase", &target(&user.id), Some(before), None)
+                .await
+        })
+        .await
 }
 
 /// Switches the second factor on, ends everything else that is signed in, and gives the session a new id.
@@ -257,16 +255,18 @@ pub(super) async fn confirm_two_factor_for(
     code: String,
 ) -> Result<RecoveryCodes, AppError> {
     let (own, session, signed_in, actor) = (state.clone(), session.clone(), signed_in.clone(), actor.clone());
-    whole(state, async move {
-        let (id, by, now) = (&signed_in.user.id, auth::by(&signed_in), own.clock.now());
-        let codes = own.accounts.confirm_two_factor(id, &code, &by, from, now).await?;
-        auth::cycle(&signed_in, &session).await?;
-        own.audit
-            .record(&actor, "two_factor.enable", &target(id), None, None)
-            .await?;
-        Ok(codes)
-    })
-    .await
+    state
+        .audit
+        .act(async move {
+            let (id, by, now) = (&signed_in.user.id, auth::by(&signed_in), own.clock.now());
+            let codes = own.accounts.confirm_two_factor(id, &code, &by, from, now).await?;
+            auth::cycle(&own, &signed_in, &session).await?;
+            own.audit
+                .record(&actor, "two_factor.enable", &target(id), None, None)
+                .await?;
+            Ok(codes)
+        })
+        .await
 }
 
 /// Replaces the recovery codes.
@@ -278,19 +278,21 @@ pub(super) async fn renew_recovery_codes_for(
     both: PasswordAndCode,
 ) -> Result<RecoveryCodes, AppError> {
     let (own, id, actor) = (state.clone(), signed_in.user.id.clone(), actor.clone());
-    whole(state, async move {
-        let PasswordAndCode { password, code } = both;
-        let now = own.clock.now();
-        let codes = own
-            .accounts
-            .renew_recovery_codes(&id, password, &code, from, now)
-            .await?;
-        own.audit
-            .record(&actor, "two_factor.recovery_codes", &target(&id), None, None)
-            .await?;
-        Ok(codes)
-    })
-    .await
+    state
+        .audit
+        .act(async move {
+            let PasswordAndCode { password, code } = both;
+            let now = own.clock.now();
+            let codes = own
+                .accounts
+                .renew_recovery_codes(&id, password, &code, from, now)
+                .await?;
+            own.audit
+                .record(&actor, "two_factor.recovery_codes", &target(&id), None, None)
+                .await?;
+            Ok(codes)
+        })
+        .await
 }
 
 /// Switches the second factor off, ends everything else that is signed in, and gives the session a new id.
@@ -303,45 +305,43 @@ pub(super) async fn disable_two_factor_for(
     both: PasswordAndCode,
 ) -> Result<(), AppError> {
     let (own, session, signed_in, actor) = (state.clone(), session.clone(), signed_in.clone(), actor.clone());
-    whole(state, async move {
-        let PasswordAndCode { password, code } = both;
-        let (id, by, now) = (&signed_in.user.id, auth::by(&signed_in), own.clock.now());
-        own.accounts
-            .disable_two_factor(id, password, &code, &by, from, now)
-            .await?;
-        auth::cycle(&signed_in, &session).await?;
-        own.audit
-            .record(&actor, "two_factor.disable", &target(id), None, None)
-            .await
-    })
-    .await
+    state
+        .audit
+        .act(async move {
+            let PasswordAndCode { password, code } = both;
+            let (id, by, now) = (&signed_in.user.id, auth::by(&signed_in), own.clock.now());
+            own.accounts
+                .disable_two_factor(id, password, &code, &by, from, now)
+                .await?;
+            auth::cycle(&own, &signed_in, &session).await?;
+            own.audit
+                .record(&actor, "two_factor.disable", &target(id), None, None)
+                .await
+        })
+        .await
 }
 
-/// Sets the password of a link's account, which then acted itself. `via`: surface, address and request id.
+/// Sets the password of a link's account, which then acted itself.
 pub(super) async fn set_password_by_link_for(
     state: &AppState,
-    via: (&'static str, IpAddr, String),
+    via: &Via,
     token: String,
     new_password: SecretString,
 ) -> Result<User, AppError> {
-    let (own, (surface, from, request_id)) = (state.clone(), via);
-    whole(state, async move {
-        let now = own.clock.now();
-        let user = own.accounts.set_password_by_link(&token, &new_password, now).await?;
-        let actor = Actor {
-            id: user.id.clone(),
-            name: user.email.clone(),
-            surface,
-            address: Some(from),
-            request_id: Some(request_id),
-        };
-        let after = json!({ "by": "link" });
-        own.audit
-            .record(&actor, "password.change", &target(&user.id), None, Some(after))
-            .await?;
-        Ok(user)
-    })
-    .await
+    let (own, newcomer) = (state.clone(), via.newcomer.clone());
+    state
+        .audit
+        .act(async move {
+            let now = own.clock.now();
+            let user = own.accounts.set_password_by_link(&token, &new_password, now).await?;
+            let actor = newcomer.actor(&user);
+            let after = json!({ "by": "link" });
+            own.audit
+                .record(&actor, "password.change", &target(&user.id), None, Some(after))
+                .await?;
+            Ok(user)
+        })
+        .await
 }
 
 fn target(user_id: &str) -> String {

@@ -4,7 +4,7 @@ use app::error::{AppError, ErrorCode};
 use app::types::{Analysis, AnalysisPage};
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Html;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,7 +14,6 @@ use super::answer::{Answer, Success};
 use super::body;
 use super::extract::{Path, Query};
 use super::guard::SignedIn;
-use super::users;
 use crate::audit::Actor;
 use crate::history;
 
@@ -69,12 +68,25 @@ pub(super) struct Erased {
     erased: u64,
 }
 
+/// What goes with an erasure: nothing but a credential. Who writes a filter means less than everything.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Everything {
+    #[serde(rename = "key")]
+    _key: Option<String>,
+}
+
 /// The caller's whole history, with every answer kept for requests that are sent again.
 pub(super) async fn erase(
     State(state): State<AppState>,
+    RawQuery(query): RawQuery,
     Extension(signed_in): Extension<SignedIn>,
     Extension(actor): Extension<Actor>,
 ) -> Answer<Success<Erased>> {
+    if serde_urlencoded::from_str::<Everything>(query.as_deref().unwrap_or_default()).is_err() {
+        let message = "This erases the whole history and takes no filter: leave the query out.";
+        return Err(AppError::new(ErrorCode::BadRequest, message).into());
+    }
     let erased = erase_for(&state, &signed_in, &actor).await?;
     Ok(Success(Erased { erased }))
 }
@@ -82,7 +94,7 @@ pub(super) async fn erase(
 /// As [`erase`], for the page's form too; returns how many analyses.
 pub(super) async fn erase_for(state: &AppState, signed_in: &SignedIn, actor: &Actor) -> Answer<u64> {
     let (own, id, actor) = (state.clone(), signed_in.user.id.clone(), actor.clone());
-    let erased = users::whole(state, async move {
+    let erased = state.audit.act(async move {
         let erased = own.history.erase(&id).await?;
         let (target, before) = (format!("user/{id}"), json!({ "analyses": erased }));
         own.audit

@@ -1,12 +1,13 @@
 //! Signing in and out, for programs: `/api/auth/*`. What the forms of the pages share with it, too.
 
-use std::net::IpAddr;
+use std::convert::Infallible;
 
 use app::error::{AppError, ErrorCode};
 use app::types::{Credentials, Registration, Role, SignedIn as Tokens, User};
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pool::Timestamp;
@@ -18,9 +19,9 @@ use tracing::warn;
 use super::answer::{Answer, Success};
 use super::client_address::ClientAddress;
 use super::guard::{Credential, MaybeSignedIn, SignedIn};
+use super::layers::RequestId;
 use super::{AppState, body};
-use crate::accounts::{PendingSignIn, SignInStep, SignedInBy, Visitor};
-use crate::audit::Actor;
+use crate::accounts::{Joining, Newcomer, PendingSignIn, SignInStep, SignedInBy, Verified, Visitor, sign_in_over};
 use crate::sessions;
 
 /// How long a browser that gave the password may take for the code, in milliseconds.
@@ -40,30 +41,61 @@ pub(super) struct Logout {
     refresh_token: Option<String>,
 }
 
+/// Who asks while nobody is signed in yet, and over what they come.
+#[derive(Clone)]
+pub(super) struct Via {
+    pub visitor: Visitor,
+    pub newcomer: Newcomer,
+}
+
+impl<S: Sync> FromRequestParts<S> for Via {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
+        let agent = parts
+            .headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok());
+        Ok(Self {
+            visitor: Visitor::new(address, agent),
+            newcomer: Newcomer {
+                surface: if parts.uri.path().starts_with("/api/") {
+                    "api"
+                } else {
+                    "web"
+                },
+                address,
+                request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
+            },
+        })
+    }
+}
+
 pub(super) async fn register(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    via: Via,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
     let form: Registration = body::json(&headers, body).await?;
-    let user = state.accounts.register(form, address, state.clock.now()).await?;
+    let user = register_for(&state, &via, form).await?;
     Ok((StatusCode::CREATED, Success(user)).into_response())
 }
 
 /// Tokens for programs and the cookie for browsers, in one answer.
 pub(super) async fn login(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    via: Via,
     session: Session,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Success<Tokens>> {
     let credentials: Credentials = body::json(&headers, body).await?;
-    let (visitor, now) = (visitor(&headers, address), state.clock.now());
-    let user = state.accounts.sign_in(credentials, address, now).await?;
-    start_session(&state, &session, &user, &visitor).await?;
-    Ok(Success(state.accounts.issue_tokens(user, &visitor, now).await?))
+    let now = state.clock.now();
+    let verified = state.accounts.sign_in(credentials, via.visitor.address, now).await?;
+    start_session(&state, &session, verified.clone(), &via).await?;
+    Ok(Success(state.accounts.issue_tokens(verified, &via.visitor, now).await?))
 }
 
 pub(super) async fn refresh(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Answer<Success<Tokens>> {
@@ -105,10 +137,33 @@ pub(super) async fn logout(
     Ok(Success(()))
 }
 
-/// Who asks, as the accounts keep it.
-pub(super) fn visitor(headers: &HeaderMap, address: IpAddr) -> Visitor {
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    Visitor::new(address, agent)
+/// As [`register`], for the pages' forms too.
+pub(super) async fn register_for(state: &AppState, via: &Via, form: Registration) -> Result<User, AppError> {
+    let (own, newcomer) = (state.clone(), via.newcomer.clone());
+    let act = async move { own.joining(&newcomer).register(form, own.clock.now()).await };
+    state.audit.act(act).await
+}
+
+/// Makes the first admin.
+pub(super) async fn set_up_for(
+    state: &AppState,
+    via: &Via,
+    token: String,
+    form: Registration,
+) -> Result<User, AppError> {
+    let (own, newcomer) = (state.clone(), via.newcomer.clone());
+    let act = async move { own.joining(&newcomer).set_up(&token, form, own.clock.now()).await };
+    state.audit.act(act).await
+}
+
+impl AppState {
+    fn joining<'a>(&'a self, newcomer: &'a Newcomer) -> Joining<'a> {
+        Joining {
+            accounts: &self.accounts,
+            audit: &self.audit,
+            newcomer,
+        }
+    }
 }
 
 /// What stays when all else that is signed in is ended.
@@ -140,12 +195,12 @@ pub(super) async fn sign_in_first(
     state: &AppState,
     session: &Session,
     credentials: Credentials,
-    visitor: &Visitor,
+    via: &Via,
 ) -> Result<FirstStep, AppError> {
-    let now = state.clock.now();
-    match state.accounts.begin_sign_in(credentials, visitor.address, now).await? {
-        SignInStep::Done(user) => {
-            start_session(state, session, &user, visitor).await?;
+    let (now, from) = (state.clock.now(), via.visitor.address);
+    match state.accounts.begin_sign_in(credentials, from, now).await? {
+        SignInStep::Done(verified) => {
+            start_session(state, session, verified, via).await?;
             Ok(FirstStep::SignedIn)
         }
         SignInStep::CodeNeeded(who) => {
@@ -168,12 +223,7 @@ pub(super) async fn sign_in_first(
 ///
 /// # Errors
 /// `UNAUTHENTICATED` on the field `code`; `FORBIDDEN` when the password has to be given again.
-pub(super) async fn sign_in_code(
-    state: &AppState,
-    session: &Session,
-    code: &str,
-    visitor: &Visitor,
-) -> Result<User, AppError> {
+pub(super) async fn sign_in_code(state: &AppState, session: &Session, code: &str, via: &Via) -> Result<User, AppError> {
     let now = state.clock.now();
     let Some(pending) = pending(session, now).await? else {
         session.remove_value(sessions::PENDING).await.map_err(session_failed)?;
@@ -192,11 +242,11 @@ pub(super) async fn sign_in_code(
     session.save().await.map_err(session_failed)?;
     let finished = state
         .accounts
-        .finish_sign_in(&tried.who, code, visitor.address, now)
+        .finish_sign_in(&tried.who, code, via.visitor.address, now)
         .await;
-    let user = finished?;
-    start_session(state, session, &user, visitor).await?;
-    Ok(user)
+    let verified = finished?;
+    start_session(state, session, verified.clone(), via).await?;
+    Ok(verified.user)
 }
 
 /// Whether a code is still to come in this browser.
@@ -210,12 +260,17 @@ async fn pending(session: &Session, now: Timestamp) -> Result<Option<Pending>, A
 }
 
 /// Starts a session under a new id and without anything of before, so that an id known from before is worth nothing.
+///
+/// # Errors
+/// `UNAUTHENTICATED` when the account has changed since it was checked.
 pub(super) async fn start_session(
     state: &AppState,
     session: &Session,
-    user: &User,
-    visitor: &Visitor,
+    verified: impl Into<Verified>,
+    via: &Via,
 ) -> Result<(), AppError> {
+    let verified = verified.into();
+    let (user, visitor) = (&verified.user, &via.visitor);
     renew(session).await?;
     let address = visitor.address.to_string();
     let fields = [
@@ -228,30 +283,48 @@ pub(super) async fn start_session(
             session.insert(name, value).await.map_err(session_failed)?;
         }
     }
-    state.accounts.note_sign_in(&user.id, state.clock.now()).await?;
-    if user.role == Role::Admin {
-        let actor = Actor {
-            id: user.id.clone(),
-            name: user.email.clone(),
-            surface: "web",
-            address: Some(visitor.address),
-            request_id: None,
-        };
-        let after = json!({ "userAgent": visitor.user_agent });
-        let target = format!("user/{}", user.id);
-        state
-            .audit
-            .record(&actor, "session.start", &target, None, Some(after))
-            .await?;
+    let credentials = session.insert(sessions::CREDENTIALS, verified.credentials());
+    credentials.await.map_err(session_failed)?;
+    session.save().await.map_err(session_failed)?;
+    let owner = match session.id() {
+        Some(id) => state.sessions.user_of(&id).await?,
+        None => None,
+    };
+    if owner.as_ref() != Some(&user.id) {
+        sign_out(session).await?;
+        return Err(sign_in_over());
     }
-    Ok(())
+    let (own, user, via) = (state.clone(), user.clone(), via.clone());
+    let act = async move {
+        own.accounts.note_sign_in(&user.id, own.clock.now()).await?;
+        if user.role != Role::Admin {
+            return Ok(());
+        }
+        let actor = via.newcomer.actor(&user);
+        let (target, after) = (
+            format!("user/{}", user.id),
+            json!({ "userAgent": via.visitor.user_agent }),
+        );
+        own.audit
+            .record(&actor, "session.start", &target, None, Some(after))
+            .await
+    };
+    state.audit.act(act).await
 }
 
 /// Gives the session that asks a new id after its rights changed. One that came along with another credential is left
 /// alone: it may just have been ended.
-pub(super) async fn cycle(signed_in: &SignedIn, session: &Session) -> Result<(), AppError> {
+pub(super) async fn cycle(state: &AppState, signed_in: &SignedIn, session: &Session) -> Result<(), AppError> {
     match signed_in.credential {
-        Credential::Session(_) => session.cycle_id().await.map_err(session_failed),
+        Credential::Session(id) => {
+            // Ended meanwhile: it must not come back under a new id.
+            let Some(credentials) = state.sessions.credentials_of(&id).await? else {
+                return Ok(());
+            };
+            let under = session.insert(sessions::CREDENTIALS, credentials);
+            under.await.map_err(session_failed)?;
+            session.cycle_id().await.map_err(session_failed)
+        }
         _ => Ok(()),
     }
 }

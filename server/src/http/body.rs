@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use app::error::{AppError, ErrorCode};
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 
-use super::serving::BodyFault;
+use super::serving::{self, BodyFault};
 
 /// Uploads: the body of an analysis.
 pub(super) const UPLOAD_BYTES_MAX: usize = 20 * 1024 * 1024;
@@ -29,21 +29,33 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// `PAYLOAD_TOO_LARGE` over the bound; `REQUEST_TIMEOUT` when it comes too slowly; `NO_CAPACITY` while the uploads of others fill
 /// the memory for them; `BAD_REQUEST` when the caller breaks off.
 pub(super) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, AppError> {
+    serving::at_most(bytes_max);
+    let declared = body.size_hint().lower();
     let mut stream = body.into_data_stream();
+    if usize::try_from(declared).map_or(true, |declared| declared > bytes_max) {
+        return Err(too_large(&mut stream, bytes_max).await);
+    }
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| refused(&error))?;
         if bytes.len() + chunk.len() > bytes_max {
-            drain(&mut stream).await;
-            let message = format!(
-                "The body is too large: at most {} MB are taken here.",
-                bytes_max / 1024 / 1024
-            );
-            return Err(AppError::new(ErrorCode::PayloadTooLarge, message));
+            drop((bytes, chunk));
+            return Err(too_large(&mut stream, bytes_max).await);
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes.into())
+}
+
+/// Nothing of it is kept.
+async fn too_large(stream: &mut axum::body::BodyDataStream, bytes_max: usize) -> AppError {
+    serving::discarded();
+    drain(stream).await;
+    let message = format!(
+        "The body is too large: at most {} MB are taken here.",
+        bytes_max / 1024 / 1024
+    );
+    AppError::new(ErrorCode::PayloadTooLarge, message)
 }
 
 fn refused(error: &axum::Error) -> AppError {

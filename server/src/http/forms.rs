@@ -140,10 +140,9 @@ fn see_other(path: &str) -> Response {
 
 /// A path of ours, or the start page: a form must not send anybody to another site.
 fn local(next: &str) -> String {
-    let ours = next.starts_with('/')
-        && !next.starts_with("//")
-        && !next.contains(['\\', '\r', '\n'])
-        && !next.starts_with("/api/");
+    // Browsers leave tabs and line ends out of an address and take a backslash for a slash: then they see another one.
+    let is_plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
+    let ours = is_plain && next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/api/");
     if ours { next.to_owned() } else { "/".to_owned() }
 }
 
@@ -160,6 +159,10 @@ mod tests {
             ("//evil.example", "/"),
             ("/\\evil.example", "/"),
             ("/a\r\nSet-Cookie: x", "/"),
+            ("/\t/evil.example", "/"),
+            ("\t//evil.example", "/"),
+            ("/\u{85}/evil.example", "/"),
+            ("/%2F%2Fevil.example", "/%2F%2Fevil.example"),
         ];
         for (next, expected) in table {
             assert_eq!(local(next), expected, "{next:?}");

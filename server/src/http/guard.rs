@@ -14,7 +14,9 @@ use super::answer::Failed;
 use super::client_address::ClientAddress;
 use super::connection::Connection;
 use super::layers::RequestId;
+use super::serving::{self, Sender};
 use super::{AppState, credential, rate_limit};
+use crate::api_tokens;
 use crate::audit::Actor;
 use crate::sessions;
 
@@ -167,7 +169,21 @@ async fn admit(
         request.extensions_mut().insert(signed_in);
     }
     request.extensions_mut().insert(MaybeSignedIn(signed_in));
+    if let Some(sender) = sender(&request) {
+        serving::sent_by(sender);
+    }
     next.run(request).await
+}
+
+/// Whose body it is.
+fn sender(request: &Request) -> Option<Sender> {
+    let extensions = request.extensions();
+    match extensions.get::<SignedIn>() {
+        Some(signed_in) => Some(Sender::Account(signed_in.user.id.clone())),
+        None => extensions
+            .get::<ClientAddress>()
+            .map(|client| Sender::address(client.0)),
+    }
 }
 
 /// Who acts, for the audit log.
@@ -184,6 +200,7 @@ fn actor(signed_in: &SignedIn, request: &Request) -> Actor {
         surface: signed_in.surface,
         address: extensions.get::<ClientAddress>().map(|client| client.0),
         request_id: extensions.get::<RequestId>().map(|id| id.0.clone()),
+        by_api_token: matches!(signed_in.credential, Credential::ApiToken { .. }),
     }
 }
 
@@ -252,6 +269,11 @@ async fn by_token(state: &AppState, token: SecretString) -> Result<SignedIn, App
                 requests_per_minute: good.requests_per_minute,
             },
         });
+    }
+    if api_tokens::is_shaped_like_one(&token) {
+        let message =
+            "This API token is not known: it was mistyped, revoked, or has ended. Make one under Account, API tokens.";
+        return Err(AppError::new(ErrorCode::Unauthenticated, message));
     }
     let (user, sign_in) = state.accounts.by_access_token(&token, now).await?;
     Ok(SignedIn {

@@ -154,6 +154,10 @@ pub(super) async fn render_errors(State(state): State<AppState>, request: Reques
             .headers_mut()
             .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    if error.code == ErrorCode::Unauthenticated {
+        let challenge = HeaderValue::from_static("Bearer realm=\"keypool\"");
+        rendered.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
     // For the log.
     rendered.extensions_mut().insert(error.code);
     // What inner layers set, such as a cookie or the methods allowed.

@@ -78,10 +78,6 @@ impl Asked {
         self.uri = path.parse().unwrap_or_default();
         self
     }
-
-    pub(super) fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
 }
 
 async fn page(State(state): State<AppState>, request: Request) -> Response {

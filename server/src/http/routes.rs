@@ -152,6 +152,8 @@ fn admin_api() -> Routes {
         (Admin, "/api/admin/users/{id}/sign-out", post(users::sign_out)),
         (Admin, "/api/admin/users/{id}/password", post(users::set_password)),
         (Admin, "/api/admin/users/{id}/password-link", post(users::password_link)),
+        (Admin, "/api/admin/users/{id}/tokens", get(tokens::list_of)),
+        (Admin, "/api/admin/users/{id}/tokens/{token}", delete(tokens::revoke_of)),
         (
             Admin,
             "/api/admin/users/{id}/two-factor/reset",

@@ -5,9 +5,11 @@
 mod descriptors;
 mod driving;
 mod exchange;
+mod frames;
 mod head;
 mod io;
 mod limits;
+mod pace;
 mod places;
 mod state;
 mod upload;
@@ -19,6 +21,7 @@ use std::time::Duration;
 use axum::Router;
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -29,10 +32,12 @@ use places::Places;
 use upload::UploadBudget;
 
 pub use limits::ServeLimits;
-pub(super) use upload::BodyFault;
+pub(super) use upload::{BodyFault, Sender, at_most, discarded, sent_by};
 
 /// While the system has no descriptor or no memory for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Without a failure to accept: then the next one is news.
+const ACCEPT_QUIET: Duration = Duration::from_secs(60);
 /// How long dropped connections may take to end their tasks.
 const CUT_TIME_MAX: Duration = Duration::from_millis(500);
 
@@ -108,15 +113,32 @@ impl Serving {
 
 /// Never ends: a failure to accept is that of one connection, or passes.
 async fn accept(listener: &TcpListener, places: &Places, shared: &Arc<Shared>) {
+    let mut shortage = Shortage::default();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => begin(stream, peer, places, shared),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                warn!(%error, "no connection can be accepted");
+                if shortage.begins(Instant::now()) {
+                    warn!(%error, "no connection can be accepted");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+/// A time in which connections cannot be accepted, now and then or at all.
+#[derive(Default)]
+struct Shortage {
+    last_failure: Option<Instant>,
+}
+
+impl Shortage {
+    /// Notes a failure. Whether it is the first one of its time: it is logged once, not twenty times a second.
+    fn begins(&mut self, now: Instant) -> bool {
+        let before = self.last_failure.replace(now);
+        before.is_none_or(|at| now.duration_since(at) >= ACCEPT_QUIET)
     }
 }
 
@@ -145,4 +167,20 @@ fn begin(stream: TcpStream, peer: SocketAddr, places: &Places, shared: &Arc<Shar
     };
     let shared_by = Arc::clone(shared);
     shared.tasks.spawn(driving::drive(stream, connection, place, shared_by));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_is_told_once() {
+        let (mut shortage, mut now) = (Shortage::default(), Instant::now());
+        assert!(shortage.begins(now));
+        for _ in 0..10_000 {
+            now += ACCEPT_PAUSE;
+            assert!(!shortage.begins(now));
+        }
+        assert!(shortage.begins(now + ACCEPT_QUIET), "the next one");
+    }
 }

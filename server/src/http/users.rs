@@ -5,12 +5,13 @@ use app::types::{Account, Invitation, NewAccount, NewInvitation, NewLink, User, 
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Success};
+use super::base_url::BaseUrl;
 use super::extract::Path;
 use super::{AppState, body};
 use crate::accounts::{Managing, invitation_url, password_url};
@@ -25,7 +26,7 @@ pub(super) struct NewPassword {
 
 #[derive(Serialize)]
 pub(super) struct Ended {
-    ended: u64,
+    pub(super) ended: u64,
 }
 
 #[derive(Serialize)]
@@ -94,9 +95,9 @@ pub(super) async fn password_link(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    base: BaseUrl,
 ) -> Answer<Success<NewLink>> {
-    Ok(Success(password_link_for(&state, &actor, &headers, id).await?))
+    Ok(Success(password_link_for(&state, &actor, base, id).await?))
 }
 
 pub(super) async fn reset_two_factor(
@@ -115,11 +116,12 @@ pub(super) async fn invitations(State(state): State<AppState>) -> Answer<Success
 pub(super) async fn invite(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
+    base: BaseUrl,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
     let new: NewInvitation = body::json(&headers, body).await?;
-    let link = invite_for(&state, &actor, &headers, new).await?;
+    let link = invite_for(&state, &actor, base, new).await?;
     Ok((StatusCode::CREATED, Success(link)).into_response())
 }
 
@@ -134,11 +136,10 @@ pub(super) async fn delete_invitation(
 
 pub(super) async fn create_for(state: &AppState, actor: &Actor, new: NewAccount) -> Result<User, AppError> {
     let (own, actor) = (state.clone(), actor.clone());
-    whole(
-        state,
-        async move { own.managing(&actor).create(new, own.clock.now()).await },
-    )
-    .await
+    state
+        .audit
+        .act(async move { own.managing(&actor).create(new, own.clock.now()).await })
+        .await
 }
 
 pub(super) async fn change_for(
@@ -148,23 +149,31 @@ pub(super) async fn change_for(
     patch: UserPatch,
 ) -> Result<Account, AppError> {
     let (own, actor) = (state.clone(), actor.clone());
-    whole(state, async move { own.managing(&actor).change(&id, &patch).await }).await
+    state
+        .audit
+        .act(async move { own.managing(&actor).change(&id, &patch).await })
+        .await
 }
 
 pub(super) async fn delete_for(state: &AppState, actor: &Actor, id: String) -> Result<(), AppError> {
     let (own, actor) = (state.clone(), actor.clone());
-    whole(state, async move {
-        own.managing(&actor).delete(&id).await?;
-        own.history.forget(&id);
-        Ok(())
-    })
-    .await
+    state
+        .audit
+        .act(async move {
+            own.managing(&actor).delete(&id).await?;
+            own.history.forget(&id);
+            Ok(())
+        })
+        .await
 }
 
-/// How many sessions and sign-ins were ended.
+/// How many sessions, sign-ins and API tokens were ended.
 pub(super) async fn sign_out_for(state: &AppState, actor: &Actor, id: String) -> Result<u64, AppError> {
     let (own, actor) = (state.clone(), actor.clone());
-    whole(state, async move { own.managing(&actor).sign_out(&id).await }).await
+    state
+        .audit
+        .act(async move { own.managing(&actor).sign_out(&id).await })
+        .await
 }
 
 pub(super) async fn set_password_for(
@@ -174,60 +183,69 @@ pub(super) async fn set_password_for(
     password: SecretString,
 ) -> Result<(), AppError> {
     let (own, actor) = (state.clone(), actor.clone());
-    whole(
-        state,
-        async move { own.managing(&actor).set_password(&id, &password).await },
-    )
-    .await
+    state
+        .audit
+        .act(async move { own.managing(&actor).set_password(&id, &password).await })
+        .await
 }
 
 /// A link for the holder of the account, shown this once.
 pub(super) async fn password_link_for(
     state: &AppState,
     actor: &Actor,
-    headers: &HeaderMap,
+    BaseUrl(base): BaseUrl,
     id: String,
 ) -> Result<NewLink, AppError> {
-    let (own, actor, base) = (state.clone(), actor.clone(), base_url(state, headers));
-    whole(state, async move {
-        let link = own.managing(&actor).password_link(&id, own.clock.now()).await?;
-        Ok(NewLink {
-            id,
-            url: password_url(&base, &link.token),
-            expires_at: rfc3339(link.expires_at),
+    let (own, actor) = (state.clone(), actor.clone());
+    state
+        .audit
+        .act(async move {
+            let link = own.managing(&actor).password_link(&id, own.clock.now()).await?;
+            Ok(NewLink {
+                id,
+                url: password_url(&base, &link.token),
+                expires_at: rfc3339(link.expires_at),
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Whether there was a second factor.
 pub(super) async fn reset_two_factor_for(state: &AppState, actor: &Actor, id: String) -> Result<bool, AppError> {
     let (own, actor) = (state.clone(), actor.clone());
-    whole(state, async move { own.managing(&actor).reset_two_factor(&id).await }).await
+    state
+        .audit
+        .act(async move { own.managing(&actor).reset_two_factor(&id).await })
+        .await
 }
 
 /// An invitation with its link, shown this once.
 pub(super) async fn invite_for(
     state: &AppState,
     actor: &Actor,
-    headers: &HeaderMap,
+    BaseUrl(base): BaseUrl,
     new: NewInvitation,
 ) -> Result<NewLink, AppError> {
-    let (own, actor, base) = (state.clone(), actor.clone(), base_url(state, headers));
-    whole(state, async move {
-        let (invitation, token) = own.managing(&actor).invite(new, own.clock.now()).await?;
-        Ok(NewLink {
-            id: invitation.id,
-            url: invitation_url(&base, &token),
-            expires_at: invitation.expires_at,
+    let (own, actor) = (state.clone(), actor.clone());
+    state
+        .audit
+        .act(async move {
+            let (invitation, token) = own.managing(&actor).invite(new, own.clock.now()).await?;
+            Ok(NewLink {
+                id: invitation.id,
+                url: invitation_url(&base, &token),
+                expires_at: invitation.expires_at,
+            })
         })
-    })
-    .await
+        .await
 }
 
 pub(super) async fn delete_invitation_for(state: &AppState, actor: &Actor, id: String) -> Result<(), AppError> {
     let (own, actor) = (state.clone(), actor.clone());
-    whole(state, async move { own.managing(&actor).delete_invitation(&id).await }).await
+    state
+        .audit
+        .act(async move { own.managing(&actor).delete_invitation(&id).await })
+        .await
 }
 
 impl AppState {
@@ -238,31 +256,4 @@ impl AppState {
             actor,
         }
     }
-}
-
-/// An act with its entry in the audit log, both also when whoever asked goes away in the middle.
-pub(super) async fn whole<T: Send + 'static>(
-    state: &AppState,
-    act: impl Future<Output = Result<T, AppError>> + Send + 'static,
-) -> Result<T, AppError> {
-    state.audit.whole(act).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "an act broke off");
-        Err(AppError::internal())
-    })
-}
-
-/// Where the one who asks reaches this server: links are for them to hand on.
-fn base_url(state: &AppState, headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    let is_plain = |host: &&str| {
-        !host.is_empty()
-            && host
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'))
-    };
-    let scheme = if state.secure_cookies { "https" } else { "http" };
-    // Without a host the link begins at the server's root.
-    host.filter(is_plain)
-        .map(|host| format!("{scheme}://{host}"))
-        .unwrap_or_default()
 }

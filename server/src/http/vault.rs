@@ -50,11 +50,7 @@ pub(super) async fn rewrap(
             .await?;
         Ok::<_, AppError>(done)
     };
-    let done = audit.whole(act).await.map_err(|error| {
-        tracing::error!(%error, "a rewrap did not end");
-        AppError::internal()
-    })??;
-    Ok(Success(done.into()))
+    Ok(Success(audit.act(act).await?.into()))
 }
 
 async fn run(vault: &Vault, new_key: bool) -> Result<Rewrapped, VaultError> {

@@ -1,8 +1,9 @@
 //! A request under way that several may wait for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use app::error::AppError;
+use app::error::{AppError, ErrorCode};
 use app::types::{Progress, StreamEvent};
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::{mpsc, watch};
@@ -12,6 +13,9 @@ use super::records::Found;
 use super::{Idempotency, Scope, Work};
 use crate::analysis;
 use crate::store::Digest;
+
+/// How long the one that began may not read while others wait.
+const LEADER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What all who wait are told. Without a receiver nobody waits.
 pub(super) struct Flight {
@@ -25,6 +29,8 @@ pub(super) struct News {
     was_kept: Option<bool>,
     /// The newest, and how many there were.
     status: (u64, Option<Progress>),
+    /// The one that began read too slowly, and gets nothing more.
+    is_leader_left_behind: bool,
     /// `Done` or `Error`.
     end: Option<StreamEvent>,
 }
@@ -82,7 +88,7 @@ impl Idempotency {
         self: Arc<Self>,
         scope: Scope,
         flight: Arc<Flight>,
-        leader: mpsc::UnboundedSender<StreamEvent>,
+        leader: mpsc::Sender<StreamEvent>,
         work: Work,
     ) {
         let landing = Landing {
@@ -94,7 +100,7 @@ impl Idempotency {
         let end = match found {
             Ok(Found::Nothing) => {
                 flight.begin(false);
-                let Some(end) = self.work(&scope, &flight, &leader, work).await else {
+                let Some(end) = self.work(&scope, &flight, leader, work).await else {
                     debug!("everybody who waited for a request has left");
                     return;
                 };
@@ -115,8 +121,6 @@ impl Idempotency {
             Err(error) => StreamEvent::Error(Box::new(error)),
         };
         drop(landing);
-        // The reader may have left; the others wait.
-        let _ = leader.send(end.clone());
         flight.news.send_modify(|news| news.end = Some(end));
     }
 
@@ -125,11 +129,12 @@ impl Idempotency {
         &self,
         scope: &Scope,
         flight: &Arc<Flight>,
-        leader: &mpsc::UnboundedSender<StreamEvent>,
+        leader: mpsc::Sender<StreamEvent>,
         work: Work,
     ) -> Option<StreamEvent> {
         let events = analysis::run(work.deps, work.request, work.caller, work.mode);
         let mut events = std::pin::pin!(events);
+        let mut leader = Some(leader);
         loop {
             let event = tokio::select! {
                 biased;
@@ -144,7 +149,15 @@ impl Idempotency {
                     if let StreamEvent::Status(progress) = &event {
                         flight.tell(progress);
                     }
-                    let _ = leader.send(event);
+                    let passed_on = tokio::select! {
+                        biased;
+                        () = self.deserted(scope, flight) => return None,
+                        () = self.finish.cancelled() => return None,
+                        passed_on = pass_on(flight, &mut leader, event) => passed_on,
+                    };
+                    if !passed_on {
+                        leader = None;
+                    }
                 }
             }
         }
@@ -171,19 +184,56 @@ impl Idempotency {
     }
 }
 
+/// Gives it to the one that began, at its pace. `false` when that has left, or reads too slowly for those who wait too.
+async fn pass_on(flight: &Flight, leader: &mut Option<mpsc::Sender<StreamEvent>>, event: StreamEvent) -> bool {
+    let Some(leader) = leader else { return false };
+    let others_waited = async {
+        loop {
+            tokio::time::sleep(LEADER_PATIENCE).await;
+            if flight.news.receiver_count() > 1 {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        sent = leader.send(event) => sent.is_ok(),
+        () = others_waited => {
+            // Before its channel is closed, or it would take the end for its own.
+            flight.news.send_modify(|news| news.is_leader_left_behind = true);
+            false
+        }
+    }
+}
+
 /// All events, for the request that began it. `seat` says that somebody waits.
 pub(super) fn lead(
-    events: mpsc::UnboundedReceiver<StreamEvent>,
+    events: mpsc::Receiver<StreamEvent>,
     seat: watch::Receiver<News>,
     request_id: String,
 ) -> impl Stream<Item = StreamEvent> + Send {
     stream::unfold(Some((events, seat, request_id)), |waiting| async {
-        let (mut events, seat, request_id) = waiting?;
-        match events.recv().await {
-            Some(event) if !is_end(&event) => Some((event, Some((events, seat, request_id)))),
-            end => Some((own(end, request_id), None)),
+        let (mut events, mut seat, request_id) = waiting?;
+        if let Some(event) = events.recv().await {
+            return Some((event, Some((events, seat, request_id))));
         }
+        let news = seat
+            .wait_for(|news| news.is_leader_left_behind || news.end.is_some())
+            .await;
+        let end = match news {
+            Ok(news) if news.is_leader_left_behind => Some(left_behind()),
+            Ok(news) => news.end.clone(),
+            Err(_) => None,
+        };
+        Some((own(end, request_id), None))
     })
+}
+
+/// Pieces of the answer are missing from here on, so its end is kept back too.
+fn left_behind() -> StreamEvent {
+    let message = "The answer was read too slowly while others waited for it. Send the request again with the same \
+                   Idempotency-Key to get it whole.";
+    StreamEvent::Error(Box::new(AppError::new(ErrorCode::RequestTimeout, message)))
 }
 
 /// Where it stands and how it ends, for the others.
@@ -210,10 +260,6 @@ pub(super) fn follow(news: watch::Receiver<News>, request_id: String) -> impl St
             }
         }
     })
-}
-
-fn is_end(event: &StreamEvent) -> bool {
-    matches!(event, StreamEvent::Done(_) | StreamEvent::Error(_))
 }
 
 /// The end as this request's: errors carry the id of the request that they answer.

@@ -55,6 +55,8 @@ pub struct Limits {
     pub line_bytes_max: usize,
     /// The body of a refusal; what is longer is judged by its beginning.
     pub refusal_bytes_max: usize,
+    /// Speaks HTTP/2 also without TLS, where nobody can agree on it; for tests and benches.
+    pub http2_prior_knowledge: bool,
 }
 
 impl Default for Limits {
@@ -70,6 +72,7 @@ impl Default for Limits {
             body_bytes_max: 32 * 1024 * 1024,
             line_bytes_max: 1024 * 1024,
             refusal_bytes_max: 1024 * 1024,
+            http2_prior_knowledge: false,
         }
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::info;
 
-use super::{JWT_SECRET_FILE, STORE_FILE, StartError, audit_log, open_store, secret, unlock};
-use crate::accounts::{Accounts, TokenSigner};
-use crate::audit::Audit;
+use super::{JWT_SECRET_FILE, STORE_FILE, StartError, audit_log, open_store, refuse_lost, secret, unlock};
+use crate::accounts::{Accounts, TokenSigner, record_new};
+use crate::audit::{Actor, Audit};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::Store;
@@ -22,19 +22,19 @@ pub struct OpenAccounts {
     pub store: Arc<dyn Store>,
 }
 
-/// Whether a store was made in the data folder before.
+/// Whether a store was made in the data folder before, also when it went missing.
 pub fn has_data(config: &Config) -> bool {
-    config.data_dir.join(STORE_FILE).exists()
+    config.data_dir.join(STORE_FILE).exists() || refuse_lost(&config.data_dir).is_err()
 }
 
 /// # Errors
 /// [`StartError`]; `InUse` while a server runs on the same data.
 pub async fn open_accounts(config: &Config) -> Result<OpenAccounts, StartError> {
     let (store, clock) = (open_store(&config.data_dir).await?, Clock::system());
-    let vault = unlock(config, &store).await?;
+    let vault = unlock(config, &store, &clock).await?;
     Ok(OpenAccounts {
         audit: audit_log(&store, &clock, &vault),
-        accounts: accounts(config, Arc::clone(&store), vault)?,
+        accounts: accounts(config, Arc::clone(&store), vault, &clock)?,
         clock,
         store,
     })
@@ -48,34 +48,43 @@ pub fn operator_signer(config: &Config) -> Result<Option<TokenSigner>, StartErro
     if config.jwt_secret.is_none() && !config.data_dir.join(JWT_SECRET_FILE).exists() {
         return Ok(None);
     }
-    signer(config).map(Some)
+    signer(config, &Clock::system()).map(Some)
 }
 
-pub(super) fn accounts(config: &Config, store: Arc<dyn Store>, vault: Vault) -> Result<Accounts, StartError> {
-    Ok(Accounts::new(store, signer(config)?, vault, config.registration))
+pub(super) fn accounts(
+    config: &Config,
+    store: Arc<dyn Store>,
+    vault: Vault,
+    clock: &Clock,
+) -> Result<Accounts, StartError> {
+    let signer = signer(config, clock)?;
+    Ok(Accounts::new(store, signer, vault, config.registration))
 }
 
-fn signer(config: &Config) -> Result<TokenSigner, StartError> {
+fn signer(config: &Config, clock: &Clock) -> Result<TokenSigner, StartError> {
     let secret = secret(&config.jwt_secret, &config.data_dir, JWT_SECRET_FILE, 48)?;
     let signer = TokenSigner::new(&secret)?;
     match &config.jwt_secret_previous {
-        Some(previous) => signer.also_verifying(previous).map_err(StartError::PreviousJwtSecret),
+        Some(previous) => signer
+            .also_verifying(previous, clock.now())
+            .map_err(StartError::PreviousJwtSecret),
         None => Ok(signer),
     }
 }
 
 pub(super) async fn first_admin(
     accounts: &Accounts,
+    audit: &Audit,
     config: &Config,
     clock: &Clock,
 ) -> Result<Option<SecretString>, StartError> {
     if let Some(admin) = &config.first_admin {
-        if accounts
-            .ensure_first_admin(&admin.email, &admin.password, clock.now())
-            .await
-            .map_err(StartError::Admin)?
-        {
+        let made = accounts.ensure_first_admin(&admin.email, &admin.password, clock.now());
+        if let Some(user) = made.await.map_err(StartError::Admin)? {
             info!("the first admin was created from the settings");
+            let by = Actor::command_line();
+            let recorded = record_new(audit, &by, &user, "settings");
+            recorded.await.map_err(StartError::Admin)?;
         }
         return Ok(None);
     }

@@ -18,10 +18,10 @@ pub struct OpenAudit {
 /// # Errors
 /// [`StartError`]; `InUse` while a server runs on the same data.
 pub async fn open_audit(config: &Config) -> Result<OpenAudit, StartError> {
-    let store = open_store(&config.data_dir).await?;
-    let vault = unlock(config, &store).await?;
+    let (store, clock) = (open_store(&config.data_dir).await?, Clock::system());
+    let vault = unlock(config, &store, &clock).await?;
     Ok(OpenAudit {
-        audit: audit_log(&store, &Clock::system(), &vault),
+        audit: audit_log(&store, &clock, &vault),
         store,
     })
 }

@@ -85,7 +85,8 @@ pub struct OpenKeys {
 pub async fn open_keys(config: &Config) -> Result<OpenKeys, StartError> {
     let (clock, store) = (Clock::system(), open_store(&config.data_dir).await?);
     let provider = Arc::new(Gemini::new(&config.gemini_base_url, gemini::Limits::default())?);
-    let opened = Opened::open(config, &store, &unlock(config, &store).await?, provider, &clock, false).await?;
+    let vault = unlock(config, &store, &clock).await?;
+    let opened = Opened::open(config, &store, &vault, provider, &clock, false).await?;
     let keys = Arc::clone(&opened.keys);
     let audit = audit_log(&store, &clock, keys.keyring.vault());
     let (tasks, finish) = (TaskTracker::new(), CancellationToken::new());

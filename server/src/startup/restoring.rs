@@ -6,16 +6,17 @@ use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tempfile::TempDir;
+use serde_json::json;
 
+use super::lost::ASIDE;
 use super::{STORE_FILE, StartError, audit_log};
-use crate::audit::Audit;
+use crate::audit::{Actor, Audit};
 use crate::backup::{self, BackupError, Origin, SCRATCH_PREFIX};
 use crate::clock::{Clock, rfc3339};
 use crate::config::Config;
 use crate::private_files::{make_private_dir, owner_only, scratch_dir};
-use crate::store::sqlite::{self, SqliteStore};
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::{self, Access, SqliteStore};
+use crate::store::{AuditHead, Store, StoreError};
 use crate::vault::{Masters, Vault, VaultError};
 
 /// What is in a backup.
@@ -30,6 +31,8 @@ pub struct BackupFacts {
 #[derive(Debug)]
 pub struct Restored {
     pub facts: BackupFacts,
+    /// Sessions and sign-ins that were ended, and API tokens that are as they were when the backup was made.
+    pub access: Access,
     /// Where the data went that was there before.
     pub moved_to: Option<PathBuf>,
 }
@@ -49,6 +52,8 @@ pub enum RestoreError {
          rights of the folder, and restore again"
     )]
     HalfDone { cause: io::Error, moved_to: String },
+    #[error("the restore could not be written into the audit log of the backup: free some space, and restore again")]
+    Audit,
     #[error("{path}: {cause}")]
     File { path: String, cause: io::Error },
     #[error(transparent)]
@@ -59,14 +64,19 @@ pub enum RestoreError {
     Vault(#[from] VaultError),
 }
 
-/// Opens a backup in full, in a folder that is thrown away.
+/// Opens a backup in full, in a folder that is thrown away: in the data folder, where the next start removes it if this process
+/// is killed, else beside the backup.
 ///
 /// # Errors
 /// [`RestoreError`].
 pub async fn verify_backup(config: &Config, file: &Path) -> Result<BackupFacts, RestoreError> {
-    let temporary = TempDir::with_prefix("keypool-").map_err(|cause| of_file(file, cause))?;
-    let scratch = scratch_dir(temporary.path(), SCRATCH_PREFIX).map_err(|cause| of_file(temporary.path(), cause))?;
-    open_in(config, file, &scratch.path().join(STORE_FILE)).await
+    let beside = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let scratch = scratch_dir(&config.data_dir, SCRATCH_PREFIX)
+        .or_else(|_| scratch_dir(beside.unwrap_or(Path::new(".")), SCRATCH_PREFIX))
+        .map_err(|cause| of_file(&config.data_dir, cause))?;
+    let candidate = open_in(config, file, &scratch.path().join(STORE_FILE)).await?;
+    candidate.store.close().await?;
+    Ok(candidate.facts)
 }
 
 /// Puts a backup into `DATA_DIR`. With `force`, data that is there already is moved aside.
@@ -97,13 +107,46 @@ async fn restore_into(config: &Config, file: &Path, there: &Path, force: bool) -
     // In the data folder, so that it takes its place in one step.
     let scratch = scratch_dir(data_dir, SCRATCH_PREFIX).map_err(|cause| of_file(data_dir, cause))?;
     let candidate = scratch.path().join(STORE_FILE);
-    let facts = open_in(config, file, &candidate).await?;
+    let opened = open_in(config, file, &candidate).await?;
+    let replaced = if has_data { sqlite::settle(there) } else { None };
+    let written = opened.write_down(replaced).await;
+    opened.store.close().await?;
+    written?;
+    // A session that was ended since the backup was made is not to come back.
+    let access = sqlite::end_access(&candidate)?;
     let moved_to = put_in_place(&candidate, there)?;
-    Ok(Restored { facts, moved_to })
+    Ok(Restored {
+        facts: opened.facts,
+        access,
+        moved_to,
+    })
+}
+
+/// A backup that opens in full, as a database of its own.
+struct Candidate {
+    store: Arc<dyn Store>,
+    vault: Vault,
+    facts: BackupFacts,
+}
+
+impl Candidate {
+    /// In the audit log that goes on: from when it is, and where the one ended that is moved aside.
+    async fn write_down(&self, replaced: Option<AuditHead>) -> Result<(), RestoreError> {
+        let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let replaced = replaced.map(|head| json!({ "entries": head.seq, "head": hex(&head.hash) }));
+        let after = json!({
+            "madeAt": rfc3339(self.facts.origin.made_at),
+            "masterKey": self.facts.origin.master_key.to_string(),
+        });
+        let audit = audit_log(&self.store, &Clock::system(), &self.vault);
+        let actor = Actor::command_line();
+        let recorded = audit.record(&actor, "backup.restore", "backup", replaced, Some(after));
+        recorded.await.map_err(|_| RestoreError::Audit)
+    }
 }
 
 /// Decrypts a backup to `path` and opens everything in it.
-async fn open_in(config: &Config, file: &Path, path: &Path) -> Result<BackupFacts, RestoreError> {
+async fn open_in(config: &Config, file: &Path, path: &Path) -> Result<Candidate, RestoreError> {
     let data_dir = &config.data_dir;
     let (set, before) = (config.master_key.as_ref(), config.master_key_previous.as_ref());
     let masters = Masters::load(data_dir, set, before)?
@@ -117,10 +160,17 @@ async fn open_in(config: &Config, file: &Path, path: &Path) -> Result<BackupFact
     let broken_off = |_| StoreError::Unavailable("reading it was broken off".to_owned());
     let (origin, store, masters) = working.await.map_err(broken_off)??;
     let store: Arc<dyn Store> = Arc::new(store);
-    let opened = open_secrets(&store, masters).await;
-    store.close().await?;
-    let (keys, users) = opened?;
-    Ok(BackupFacts { origin, keys, users })
+    match open_secrets(&store, masters).await {
+        Ok((vault, keys, users)) => Ok(Candidate {
+            store,
+            vault,
+            facts: BackupFacts { origin, keys, users },
+        }),
+        Err(error) => {
+            store.close().await?;
+            Err(error)
+        }
+    }
 }
 
 fn decrypt(masters: &Masters, from: &Path, to: &Path) -> Result<Origin, RestoreError> {
@@ -141,8 +191,8 @@ fn decrypt(masters: &Masters, from: &Path, to: &Path) -> Result<Origin, RestoreE
     Ok(header.origin)
 }
 
-/// Every secret is opened, not only the seals looked at. Gives the numbers of keys and users.
-async fn open_secrets(store: &Arc<dyn Store>, masters: Masters) -> Result<(usize, usize), RestoreError> {
+/// Every secret is opened, not only the seals looked at. Gives the numbers of keys and users too.
+async fn open_secrets(store: &Arc<dyn Store>, masters: Masters) -> Result<(Vault, usize, usize), RestoreError> {
     let vault = Vault::unlock(Arc::clone(store), masters).await?;
     for value in store.sealed_values().await? {
         vault
@@ -152,7 +202,8 @@ async fn open_secrets(store: &Arc<dyn Store>, masters: Masters) -> Result<(usize
                 reason,
             })?;
     }
-    Ok((store.keys().await?.len(), store.users().await?.len()))
+    let (keys, users) = (store.keys().await?.len(), store.users().await?.len());
+    Ok((vault, keys, users))
 }
 
 /// The old database goes aside before its log, so that what is aside is whole; the new one comes last, in one step. When this
@@ -162,7 +213,7 @@ fn put_in_place(candidate: &Path, there: &Path) -> Result<Option<PathBuf>, Resto
         .chars()
         .filter(|letter| letter.is_ascii_alphanumeric())
         .collect();
-    let aside = with_suffix(there, &format!(".before-restore-{stamp}"));
+    let aside = there.with_file_name(format!("{ASIDE}{stamp}"));
     let mut moved_to = None;
     let moving = ["", "-wal", "-shm"].into_iter().try_for_each(|part| {
         match fs::rename(with_suffix(there, part), with_suffix(&aside, part)) {
@@ -211,8 +262,8 @@ pub struct OpenBackups {
 /// [`StartError`]; `InUse` while a server runs on the same data.
 pub async fn open_backups(config: &Config) -> Result<OpenBackups, StartError> {
     let store = super::open_store(&config.data_dir).await?;
-    let vault = super::unlock(config, &store).await?;
     let clock = Clock::system();
+    let vault = super::unlock(config, &store, &clock).await?;
     Ok(OpenBackups {
         audit: audit_log(&store, &clock, &vault),
         backups: backup::Backups::new(Arc::clone(&store), vault, config.data_dir.clone(), clock),

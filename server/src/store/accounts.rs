@@ -8,6 +8,17 @@ use pool::Timestamp;
 use super::Digest;
 use crate::email::Email;
 
+/// Who makes links at the command line: no account, and always allowed to.
+pub const OPERATOR: &str = "operator";
+
+/// What to change of a user; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserChange {
+    pub role: Option<Role>,
+    pub disabled: Option<bool>,
+    pub name: Option<String>,
+}
+
 /// A user's second factor: time-based one-time passwords (RFC 6238) and recovery codes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredSecondFactor {
@@ -64,7 +75,7 @@ pub struct StoredLink {
     pub role: Option<Role>,
     /// Of a password link: whose password it sets.
     pub user_id: Option<String>,
-    /// Id of the admin who made it.
+    /// Id of the admin who made it, or [`OPERATOR`]. The link is good while they are an admin who may sign in.
     pub created_by: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,

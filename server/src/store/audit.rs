@@ -11,11 +11,11 @@ pub struct AuditEntry {
     /// From 1 on, without a gap.
     pub seq: u64,
     pub at: Timestamp,
-    /// The user's id, or `operator`.
+    /// The user's id, `operator`, or `server`.
     pub actor_id: String,
     /// As the actor was called then.
     pub actor: String,
-    /// `web`, `api` or `cli`.
+    /// `web`, `api`, `cli` or `server`.
     pub surface: String,
     /// The client's address.
     pub address: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use app::types::{Analysis, KeyOrigin, Role};
 use pool::{Tier, Timestamp};
@@ -94,6 +95,9 @@ pub struct StoredUser {
     /// May not sign in, and nothing of it is signed in.
     pub disabled: bool,
     pub last_sign_in_at: Option<Timestamp>,
+    /// Counts what ended all that was signed in: a new password, another role, a second factor. What was checked under
+    /// another number is void.
+    pub credentials: u64,
 }
 
 impl fmt::Debug for StoredUser {
@@ -116,6 +120,8 @@ pub struct StoredSession {
     pub expires_at: Timestamp,
     /// Absolute end: stays.
     pub ends_at: Timestamp,
+    /// The user's `credentials` that it was begun under.
+    pub credentials: u64,
 }
 
 /// One link of a refresh token's chain; all of one sign-in are a family.
@@ -133,6 +139,8 @@ pub struct StoredRefreshToken {
 pub struct Successor {
     pub token: Digest,
     pub expires_at: Timestamp,
+    /// How long after it began a sign-in ends, however much it is used: the successor expires then at the latest.
+    pub life_max: Duration,
 }
 
 /// What became of a refresh token that was handed in.

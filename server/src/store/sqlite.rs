@@ -35,10 +35,10 @@ use super::{
     AuditEntry, AuditFilter, AuditHead, Begun, Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, KeyChange,
     LinkKind, LinkUse, NewStoredKey, NotificationPage, Result, Rotation, SealedValue, Store, StoredAnalysis,
     StoredApiToken, StoredIdempotency, StoredKey, StoredLink, StoredNotification, StoredRefreshToken,
-    StoredSecondFactor, StoredSession, StoredSignIn, StoredUser, Successor, UsageCount, UsageEvent,
+    StoredSecondFactor, StoredSession, StoredSignIn, StoredUser, Successor, UsageCount, UsageEvent, UserChange,
 };
 use crate::email::Email;
-pub use offline::{Held, check_whole, hold, lock_path};
+pub use offline::{Access, Held, check_whole, end_access, hold, lock_path, settle};
 use readers::Readers;
 use writer::Writer;
 
@@ -151,10 +151,16 @@ impl Store for SqliteStore {
         self.readers.run(move |connection| users::count(connection, role)).await
     }
 
-    async fn set_role(&self, user_id: &str, role: Role) -> Result<bool> {
+    async fn count_active(&self, role: Role) -> Result<u64> {
+        self.readers
+            .run(move |connection| users::count_active(connection, role))
+            .await
+    }
+
+    async fn update_user(&self, user_id: &str, change: UserChange) -> Result<bool> {
         let user_id = user_id.to_owned();
         self.writer
-            .run(move |connection| users::set_role(connection, &user_id, role))
+            .run(move |connection| users::update(connection, &user_id, &change))
             .await
     }
 
@@ -172,17 +178,19 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn set_user_disabled(&self, user_id: &str, disabled: bool) -> Result<bool> {
+    async fn replace_password_hash(
+        &self,
+        user_id: &str,
+        credentials: u64,
+        password_hash: String,
+        except_session: Option<Digest>,
+    ) -> Result<bool> {
         let user_id = user_id.to_owned();
         self.writer
-            .run(move |connection| users::set_disabled(connection, &user_id, disabled))
-            .await
-    }
-
-    async fn rename_user(&self, user_id: &str, name: String) -> Result<bool> {
-        let user_id = user_id.to_owned();
-        self.writer
-            .run(move |connection| users::rename(connection, &user_id, &name))
+            .run(move |connection| {
+                Ok(users::are_unchanged(connection, &user_id, credentials)?
+                    && users::set_password_hash(connection, &user_id, &password_hash, except_session.as_ref())?)
+            })
             .await
     }
 
@@ -207,9 +215,31 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn save_second_factor(&self, factor: StoredSecondFactor) -> Result<()> {
+    async fn begin_second_factor(&self, user_id: &str, sealed: Vec<u8>) -> Result<bool> {
+        let user_id = user_id.to_owned();
         self.writer
-            .run(move |connection| second_factors::save(connection, &factor))
+            .run(move |connection| second_factors::begin(connection, &user_id, &sealed))
+            .await
+    }
+
+    async fn confirm_second_factor(
+        &self,
+        factor: StoredSecondFactor,
+        except_session: Option<Digest>,
+        except_sign_in: Option<&str>,
+    ) -> Result<bool> {
+        let sign_in = except_sign_in.map(str::to_owned);
+        self.writer
+            .run(move |connection| {
+                second_factors::confirm(connection, &factor, except_session.as_ref(), sign_in.as_deref())
+            })
+            .await
+    }
+
+    async fn replace_recovery_codes(&self, user_id: &str, codes: Vec<Digest>) -> Result<bool> {
+        let user_id = user_id.to_owned();
+        self.writer
+            .run(move |connection| second_factors::replace_recovery_codes(connection, &user_id, &codes))
             .await
     }
 
@@ -295,7 +325,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn create_session(&self, session: StoredSession) -> Result<()> {
+    async fn create_session(&self, session: StoredSession) -> Result<bool> {
         self.writer
             .run(move |connection| sessions::create(connection, &session))
             .await
@@ -328,9 +358,14 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn insert_refresh_token(&self, token: StoredRefreshToken, sign_in: StoredSignIn) -> Result<()> {
+    async fn insert_refresh_token(
+        &self,
+        token: StoredRefreshToken,
+        sign_in: StoredSignIn,
+        credentials: u64,
+    ) -> Result<bool> {
         self.writer
-            .run(move |connection| sign_ins::begin(connection, &token, &sign_in))
+            .run(move |connection| sign_ins::begin(connection, &token, &sign_in, credentials))
             .await
     }
 
@@ -411,6 +446,13 @@ impl Store for SqliteStore {
         let (user_id, id) = (user_id.to_owned(), id.to_owned());
         self.writer
             .run(move |connection| api_tokens::delete(connection, &user_id, &id))
+            .await
+    }
+
+    async fn delete_api_tokens_of(&self, user_id: &str) -> Result<u64> {
+        let user_id = user_id.to_owned();
+        self.writer
+            .run(move |connection| api_tokens::delete_of_user(connection, &user_id))
             .await
     }
 

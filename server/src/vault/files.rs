@@ -13,8 +13,10 @@ use crate::keyring::secrets_file::{
     SecretsFileError, load_or_create_secret, load_secret, new_secret, remove_secret, replace_secret,
 };
 
-const CURRENT: &str = "master.key";
-const PREVIOUS: &str = "master.key.previous";
+/// A master key that the server made, in the data folder.
+pub const MASTER_KEY_FILE: &str = "master.key";
+/// The one before, while values are under it.
+pub const PREVIOUS_MASTER_KEY_FILE: &str = "master.key.previous";
 
 impl Masters {
     /// Those of the settings, else those of the data folder; `None` when there are none.
@@ -33,11 +35,12 @@ impl Masters {
                 previous.transpose()?,
             )));
         }
-        let Some(current) = load_secret(data_dir, CURRENT)? else {
+        let Some(current) = load_secret(data_dir, MASTER_KEY_FILE)? else {
             return Ok(None);
         };
-        let current = parse(CURRENT, &current)?;
-        let previous = load_secret(data_dir, PREVIOUS)?.map(|text| parse(PREVIOUS, &text));
+        let current = parse(MASTER_KEY_FILE, &current)?;
+        let previous =
+            load_secret(data_dir, PREVIOUS_MASTER_KEY_FILE)?.map(|text| parse(PREVIOUS_MASTER_KEY_FILE, &text));
         // The same one: an exchange ended before the new key was there.
         let previous = previous.transpose()?.filter(|previous| previous.id() != current.id());
         Ok(Some(Self {
@@ -60,41 +63,41 @@ impl Masters {
             return Ok(found);
         }
         if let Some(under) = under {
-            let path = data_dir.join(CURRENT).display().to_string();
+            let path = data_dir.join(MASTER_KEY_FILE).display().to_string();
             return Err(VaultError::NoMasterKey { path, under });
         }
-        let made = load_or_create_secret(data_dir, CURRENT, MASTER_KEY_BYTES)?;
+        let made = load_or_create_secret(data_dir, MASTER_KEY_FILE, MASTER_KEY_BYTES)?;
         Ok(Self {
             made_in: Some(data_dir.to_owned()),
-            ..Self::set(parse(CURRENT, &made)?, None)
+            ..Self::set(parse(MASTER_KEY_FILE, &made)?, None)
         })
     }
 }
 
 /// The first step: the key in use has a second name, under which it stays.
 pub(super) fn keep_previous(data_dir: &Path, in_use: &MasterKey) -> Result<(), VaultError> {
-    let stored = load_secret(data_dir, CURRENT)?.ok_or_else(|| missing(data_dir))?;
-    if parse(CURRENT, &stored)?.id() != in_use.id() {
+    let stored = load_secret(data_dir, MASTER_KEY_FILE)?.ok_or_else(|| missing(data_dir))?;
+    if parse(MASTER_KEY_FILE, &stored)?.id() != in_use.id() {
         return Err(VaultError::FileChanged);
     }
-    Ok(replace_secret(data_dir, PREVIOUS, &stored)?)
+    Ok(replace_secret(data_dir, PREVIOUS_MASTER_KEY_FILE, &stored)?)
 }
 
 /// The second step: a new key stands in the old one's place.
 pub(super) fn put_new(data_dir: &Path) -> Result<MasterKey, VaultError> {
     let new = new_secret(MASTER_KEY_BYTES);
-    let parsed = parse(CURRENT, &new)?;
-    replace_secret(data_dir, CURRENT, &new)?;
+    let parsed = parse(MASTER_KEY_FILE, &new)?;
+    replace_secret(data_dir, MASTER_KEY_FILE, &new)?;
     Ok(parsed)
 }
 
 /// The last step, once nothing is under it. Stays away from a folder whose key is not the one in use.
 pub(super) fn forget_previous(data_dir: &Path, in_use: &MasterKey) -> Result<(), VaultError> {
-    let stored = load_secret(data_dir, CURRENT)?.ok_or_else(|| missing(data_dir))?;
-    if parse(CURRENT, &stored)?.id() != in_use.id() {
+    let stored = load_secret(data_dir, MASTER_KEY_FILE)?.ok_or_else(|| missing(data_dir))?;
+    if parse(MASTER_KEY_FILE, &stored)?.id() != in_use.id() {
         return Err(VaultError::FileChanged);
     }
-    Ok(remove_secret(data_dir, PREVIOUS)?)
+    Ok(remove_secret(data_dir, PREVIOUS_MASTER_KEY_FILE)?)
 }
 
 fn parse(name: &'static str, text: &SecretString) -> Result<MasterKey, VaultError> {
@@ -103,7 +106,7 @@ fn parse(name: &'static str, text: &SecretString) -> Result<MasterKey, VaultErro
 
 fn missing(data_dir: &Path) -> VaultError {
     VaultError::File(SecretsFileError::Io {
-        path: data_dir.join(CURRENT),
+        path: data_dir.join(MASTER_KEY_FILE),
         cause: std::io::ErrorKind::NotFound.into(),
     })
 }

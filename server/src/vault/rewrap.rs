@@ -165,7 +165,7 @@ impl From<VaultError> for AppError {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Store(error) => error.into(),
-            VaultError::KeyIsSet | VaultError::FileChanged | VaultError::Unfinished { .. } => {
+            VaultError::KeyIsSet | VaultError::FileChanged | VaultError::Changing | VaultError::Unfinished { .. } => {
                 let text = error.to_string();
                 let mut letters = text.chars();
                 let first = letters.next().into_iter().flat_map(char::to_uppercase);

@@ -5,6 +5,7 @@ mod command_line;
 mod managing;
 mod second_factor;
 mod sessions;
+mod taking_over;
 mod tokens;
 
 use futures::StreamExt;

@@ -1,5 +1,8 @@
 //! One file that holds everything, opens with the master key alone, and comes back whole or not at all.
 
+mod disturbed;
+mod ended;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +13,7 @@ use server::keyring::MasterKey;
 use simulator::Simulator;
 
 use crate::support::{ADMIN, PASSWORD, Reply};
-use crate::vault::{Place, Served, provider_key, run_beside};
+use crate::vault::{Place, Served, master_key, provider_key, run_beside};
 
 const PERSON: &str = "ada.canary@example.org";
 const PROMPT: &str = "CANARY: why do rivers meander?";
@@ -33,12 +36,7 @@ async fn check_whole(served: &Served) {
     let history = Reply::of(request.bearer_auth(person).send().await.unwrap()).await;
     assert!(history.body.to_string().contains("CANARY"), "{}", history.body);
     assert_eq!(served.get("/api/admin/keys").await.as_array().unwrap().len(), 2);
-    assert_eq!(
-        served.get("/api/admin/users").await["items"]
-            .as_array()
-            .map_or(2, Vec::len),
-        2
-    );
+    assert_eq!(served.get("/api/admin/users").await.as_array().unwrap().len(), 2);
     assert_eq!(served.analyze("It serves").await.status, 200);
 }
 
@@ -154,7 +152,7 @@ async fn data_that_is_there_is_replaced_only_by_force_and_kept_aside() {
     let sim = Simulator::start(simulator::Options::default()).await.unwrap();
     let (place, file) = backed_up(&sim).await;
     let mut other = Place::new(&sim);
-    give_master_key(&place, &other);
+    other.set(&master_key(&place), None);
     let served = other.serve().await;
     served.import(5..9).await;
     let in_use = other.run(&["backup", "restore", &file, "--force"], 1);

@@ -8,11 +8,13 @@ use std::sync::mpsc;
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use server::store::sqlite::SqliteStore;
 use simulator::{Behaviour, Simulator};
 use tempfile::TempDir;
 
 use crate::canary::{self, Watched};
 use crate::support::{ADMIN, PASSWORD, Setup, key, spawn, spawn_app};
+use crate::vault::Place;
 
 /// With nothing of this machine's environment.
 pub(crate) fn keypool(data: &Path) -> Command {
@@ -404,4 +406,78 @@ async fn an_orderly_restart_keeps_accounts_history_and_day_counts() {
             .len(),
         1
     );
+}
+
+fn remove_database(data: &Path, also: &[&str]) {
+    for name in ["keypool.db", "keypool.db-wal", "keypool.db-shm"].iter().chain(also) {
+        let _ = std::fs::remove_file(data.join(name));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_database_is_no_reason_to_set_up_anew() {
+    let sim = Simulator::start(simulator::Options::default()).await.unwrap();
+    let mut place = Place::new(&sim);
+    drop(place.serve().await);
+    let data = place.data();
+    let backup = place.folder.path().join("one.backup").display().to_string();
+    place.run(&["backup", &backup], 0);
+    // Each of what is left says that there was one.
+    for also in [&[][..], &["keypool.db.lock"], &["keypool.db.lock", "jwt.secret"]] {
+        remove_database(&data, also);
+        let refused = place.refused();
+        for words in [
+            "keypool.db is missing",
+            "master.key",
+            "keypool backup restore FILE",
+            "To begin anew",
+        ] {
+            assert!(refused.contains(words), "{words:?} is not in {refused}");
+        }
+        assert!(!refused.contains("set-up"), "{refused}");
+        assert!(!data.join("keypool.db").exists(), "no empty one was made");
+    }
+    for command in [
+        &["user", "list"][..],
+        &["keys", "list"],
+        &["doctor", "--no-performance"],
+    ] {
+        let said = place.run(command, 1);
+        assert!(said.contains("keypool.db is missing"), "{command:?}: {said}");
+    }
+    std::fs::write(data.join("keypool.db"), "").unwrap();
+    assert!(place.refused().contains("missing or empty"));
+    remove_database(&data, &[]);
+    place.run(&["backup", "restore", &backup], 0);
+    drop(place.serve().await);
+
+    // Or without what was stored, once what it names is out of the way.
+    remove_database(&data, &[]);
+    assert!(
+        place
+            .refused()
+            .contains("master.key, jwt.secret, keypool.db.lock beside it")
+    );
+    for name in ["master.key", "jwt.secret", "keypool.db.lock"] {
+        std::fs::rename(data.join(name), place.folder.path().join(name)).unwrap();
+    }
+    drop(place.serve().await);
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_killed_is_begun_again() {
+    let sim = Simulator::start(simulator::Options::default()).await.unwrap();
+    // Before its database was there, and before its secrets were.
+    for with_database in [false, true] {
+        let mut place = Place::new(&sim);
+        let data = place.data();
+        if with_database {
+            drop(SqliteStore::open(&data.join("keypool.db")).unwrap());
+        } else {
+            std::fs::create_dir_all(&data).unwrap();
+            std::fs::write(data.join("keypool.db.lock"), "").unwrap();
+            std::fs::write(data.join("keypool.db"), "").unwrap();
+        }
+        drop(place.serve().await);
+    }
 }

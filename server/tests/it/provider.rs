@@ -25,6 +25,7 @@ const LIMITS: Limits = Limits {
     body_bytes_max: 1024 * 1024,
     line_bytes_max: 256 * 1024,
     refusal_bytes_max: 64 * 1024,
+    http2_prior_knowledge: false,
 };
 
 /// As short as a limit must be that a test waits for.

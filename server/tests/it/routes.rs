@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use app::types::{Role, TokenScope};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::json;
+use server::accounts::TokenSigner;
 use server::http::Policy::{Admin, Anyone, User, Viewer};
 use server::http::Scope::{Analytics, Analyze, History, Person, Status};
 use server::http::{Policy, policies};
@@ -73,6 +74,8 @@ const TABLE: &[(&str, &str, Policy)] = &[
     ("/api/admin/users/{id}/password", "POST", Admin),
     ("/api/admin/users/{id}/password-link", "POST", Admin),
     ("/api/admin/users/{id}/sign-out", "POST", Admin),
+    ("/api/admin/users/{id}/tokens", "GET", Admin),
+    ("/api/admin/users/{id}/tokens/{token}", "DELETE", Admin),
     ("/api/admin/users/{id}/two-factor/reset", "POST", Admin),
     ("/api/ai-analysis/analyses", "DELETE GET", User(History)),
     ("/api/ai-analysis/analyses/{id}", "DELETE GET", User(History)),
@@ -152,7 +155,9 @@ struct Caller {
 }
 
 fn request(client: &Client, app: &App, method: &Method, path: &str) -> RequestBuilder {
-    let path = path.replace("{id}", "0197a1b2-0000-7000-8000-000000000000");
+    let path = path
+        .replace("{id}", "0197a1b2-0000-7000-8000-000000000000")
+        .replace("{token}", "1");
     client.request(method.clone(), format!("{}{path}", app.base))
 }
 
@@ -216,7 +221,7 @@ impl Caller {
     }
 
     async fn token(&self, app: &App, scopes: &[TokenScope]) -> String {
-        let new = json!({ "name": "walk", "scopes": scopes });
+        let new = json!({ "name": "walk", "scopes": scopes, "password": PASSWORD });
         let reply = app.post("/api/tokens", &self.access_token, &new).await;
         assert_eq!(reply.status, 201, "{}", reply.body);
         reply.text("/data/token")
@@ -239,8 +244,8 @@ impl Caller {
         if who == Anyone {
             return None;
         }
-        // A page takes no credential from its address: nobody is there.
-        if place == Place::Query && !path.starts_with("/api/") {
+        // Pages and admins' routes take no credential from their address: nobody is there.
+        if place == Place::Query && (!path.starts_with("/api/") || path.starts_with("/api/admin/")) {
             return Some(nobody(path));
         }
         let (least, scope) = match who {
@@ -266,6 +271,19 @@ fn of_tokens(scope: server::http::Scope) -> Option<TokenScope> {
         Status => Some(TokenScope::Status),
         Analytics => Some(TokenScope::Analytics),
     }
+}
+
+fn is_api_token(place: Place) -> bool {
+    !matches!(place, Place::Cookie | Place::AccessToken)
+}
+
+/// Of the routes that give or take a way to sign in, those that ask for nothing more than who is meant.
+fn gives_a_way_in(method: &Method, path: &str) -> bool {
+    let about_users = path.starts_with("/api/admin/users/") || path.starts_with("/admin/users/");
+    let is_one = ["/password-link", "/two-factor", "/two-factor/reset"]
+        .iter()
+        .any(|end| path.ends_with(end));
+    *method != Method::GET && about_users && (is_one || (*method == Method::DELETE && path == "/api/admin/users/{id}"))
 }
 
 /// What somebody without a credential gets.
@@ -327,7 +345,10 @@ async fn walk(client: &Client, app: &App, method: &Method, path: &str, who: Poli
     for caller in callers {
         for place in PLACES {
             let asked = caller.put(request(client, app, method, path), place);
-            let refusal = caller.refusal(who, place, path);
+            let takes_a_person = || is_api_token(place) && gives_a_way_in(method, path);
+            let refusal = caller
+                .refusal(who, place, path)
+                .or_else(|| takes_a_person().then_some(403));
             let response = asked.send().await.unwrap();
             check(
                 &format!("{method} {path} as {:?} by {place:?}", caller.role),
@@ -350,21 +371,32 @@ fn check(what: &str, response: &Response, refusal: Option<u16>) {
 }
 
 #[tokio::test]
-async fn two_different_credentials_at_once_are_refused() {
+async fn two_different_credentials_at_once_are_refused_wherever_they_stand() {
     let app = spawn_app().await;
-    let (ada, eve) = (app.user().await, app.user().await);
-    let me = |request: RequestBuilder| async { Reply::of(request.send().await.unwrap()).await };
-    let path = "/api/auth/me";
-    let both = app
-        .request(Method::GET, path)
-        .bearer_auth(&ada)
-        .header("x-api-key", &eve);
-    assert_eq!(me(both).await.status, 401);
-    let same = app
-        .request(Method::GET, path)
-        .bearer_auth(&ada)
-        .header("x-api-key", &ada);
-    assert_eq!(me(same).await.status, 200);
+    let client = Client::builder().no_proxy().build().unwrap();
+    let (ada, eve) = (
+        Caller::new(&app, &client, Role::User).await,
+        Caller::new(&app, &client, Role::User).await,
+    );
+    let places = [
+        Place::Cookie,
+        Place::Bearer,
+        Place::Google,
+        Place::Anthropic,
+        Place::Query,
+    ];
+    for (place, other) in places
+        .iter()
+        .flat_map(|place| places.iter().map(move |other| (*place, *other)))
+    {
+        let status = || request(&client, &app, &Method::GET, "/api/ai-analysis/service-status");
+        let same = ada.put(ada.put(status(), place), other).send().await.unwrap();
+        assert_eq!(same.status(), 200, "one person's {place:?} and {other:?}");
+        if place != other {
+            let two = eve.put(ada.put(status(), place), other).send().await.unwrap();
+            assert_eq!(two.status(), 401, "{place:?} of one person and {other:?} of another");
+        }
+    }
 }
 
 #[tokio::test]
@@ -387,4 +419,36 @@ async fn a_right_taken_away_is_gone_at_once_for_tokens_too() {
     assert_eq!(changed.status(), 200);
     assert_eq!(app.get("/api/ai-analysis/service-status", &api_token).await.status, 401);
     assert_eq!(app.get("/api/auth/me", &token).await.status, 401);
+}
+
+#[tokio::test]
+async fn the_command_lines_token_is_good_on_this_machine_and_not_through_a_proxy() {
+    let app = spawn_app().await;
+    let secret = std::fs::read_to_string(app.data_dir().join("jwt.secret")).unwrap();
+    let signer = TokenSigner::new(&secret.trim().into()).unwrap();
+    let token = signer.sign_operator(app.clock.now()).unwrap();
+    let ask = |path| app.request(Method::GET, path).bearer_auth(&token);
+    assert_eq!(ask("/api/admin/keys").send().await.unwrap().status(), 200);
+    assert_eq!(
+        ask("/api/auth/me").send().await.unwrap().status(),
+        401,
+        "for admin routes only"
+    );
+    for header in [
+        "x-forwarded-for",
+        "forwarded",
+        "x-real-ip",
+        "via",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+    ] {
+        let passed_on = ask("/api/admin/keys").header(header, "192.0.2.7");
+        assert_eq!(passed_on.send().await.unwrap().status(), 401, "{header}");
+    }
+    app.clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(
+        ask("/api/admin/keys").send().await.unwrap().status(),
+        401,
+        "for a minute only"
+    );
 }

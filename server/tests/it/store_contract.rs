@@ -53,6 +53,7 @@ contract![
     accounts::an_account_is_found_by_email_in_any_case_and_made_once,
     accounts::roles_are_counted_and_changed,
     accounts::a_changed_role_or_password_ends_what_was_signed_in,
+    accounts::what_was_checked_before_a_change_begins_nothing_after_it,
     accounts::a_set_up_link_makes_one_admin,
     accounts::a_set_up_link_outlives_a_form_that_is_refused,
     sessions::sessions_are_kept_until_they_are_ended,
@@ -63,11 +64,14 @@ contract![
     sign_ins::concurrent_uses_of_a_refresh_token_have_one_winner,
     sign_ins::a_sign_in_lives_as_long_as_its_tokens,
     sign_ins::a_sign_in_is_ended_by_its_user_only,
+    sign_ins::a_sign_in_ends_in_the_end_however_much_it_is_used,
     sign_ins::everything_of_a_user_ends_but_what_is_named,
     accounts::a_disabled_account_is_signed_in_nowhere,
     accounts::an_account_is_renamed_and_remembers_its_last_sign_in,
     accounts::a_new_password_spares_the_session_it_was_set_in,
     second_factors::a_second_factor_is_kept_replaced_and_removed,
+    second_factors::a_confirmed_factor_is_not_begun_anew_nor_confirmed_twice,
+    second_factors::new_recovery_codes_leave_the_last_step,
     second_factors::a_code_is_good_once_however_many_use_it_at_the_same_time,
     second_factors::a_recovery_code_is_good_once_however_many_use_it_at_the_same_time,
     links::links_are_listed_by_kind_newest_first,
@@ -75,6 +79,9 @@ contract![
     links::an_invitation_outlives_a_form_that_is_refused,
     links::a_password_link_sets_one_password,
     links::a_new_password_ends_the_links_that_would_set_another,
+    links::links_go_with_the_right_to_make_them,
+    links::a_link_of_somebody_who_may_make_none_is_not_good,
+    accounts::a_change_of_an_account_leaves_the_rest_of_it,
     api_tokens::an_api_token_is_found_by_its_hash_and_belongs_to_its_user,
     api_tokens::the_latest_use_of_an_api_token_is_remembered,
     audit::entries_are_appended_in_order_and_once,
@@ -118,6 +125,7 @@ fn user(id: &str, email: &str, role: Role) -> StoredUser {
         created_at: NOW,
         disabled: false,
         last_sign_in_at: None,
+        credentials: 0,
     }
 }
 
@@ -129,6 +137,7 @@ fn session(id: u8, user_id: Option<&str>, expires_at: Timestamp) -> StoredSessio
         data,
         expires_at,
         ends_at: later(43_200),
+        credentials: 0,
     }
 }
 
@@ -155,13 +164,15 @@ fn sign_in(family: &str, user_id: &str) -> StoredSignIn {
 
 /// A sign-in of a new family with its first token.
 async fn begin_sign_in(store: &dyn Store, number: u8, family: &str, user_id: &str) {
-    let begun = store.insert_refresh_token(token(number, family, user_id), sign_in(family, user_id));
-    begun.await.unwrap();
+    let credentials = store.user(user_id).await.unwrap().map_or(0, |user| user.credentials);
+    let begun = store.insert_refresh_token(token(number, family, user_id), sign_in(family, user_id), credentials);
+    assert!(begun.await.unwrap());
 }
 
 fn successor(token: u8) -> Successor {
     Successor {
         token: [token; 32],
         expires_at: later(7200),
+        life_max: Duration::from_secs(90 * 24 * 3600),
     }
 }

@@ -286,3 +286,35 @@ fn no_file_is_named_mod() {
         }
     }
 }
+
+/// Names of tests in our documents: modules and a function, in backticks.
+fn tests_named_in(document: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    let quoted = text.split('`').skip(1).step_by(2);
+    let is_name =
+        |name: &&str| name.contains("::") && name.chars().all(|c| c.is_ascii_alphanumeric() || "_:".contains(c));
+    quoted.filter(is_name).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_test_that_the_documents_name_exists() {
+    let mut code = String::new();
+    for place in ["server/src", "server/tests/it", "pool/tests", "pool/src"] {
+        let mut files = vec![root().join(place)];
+        while let Some(path) = files.pop() {
+            if path.is_dir() {
+                files.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                code += &fs::read_to_string(&path).unwrap();
+            }
+        }
+    }
+    let names = tests_named_in("docs/security.md");
+    assert!(names.len() > 50, "the rule looks at nothing: {names:?}");
+    for name in names {
+        let last = name.rsplit("::").next().unwrap();
+        // A whole module of tests, or one of them.
+        let exists = last == "tests" || code.contains(&format!("fn {last}("));
+        assert!(exists, "docs/security.md names {name}, which is no test");
+    }
+}

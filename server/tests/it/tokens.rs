@@ -138,7 +138,9 @@ async fn text_that_would_be_a_query_elsewhere_is_only_text() {
         .await
         .text("/data/token");
     for attempt in ["kp_' OR '1'='1", "kp_%", "' OR ''='", "kp_", &secret[..50]] {
-        assert_eq!(app.get(STATUS, attempt).await.status, 401, "{attempt}");
+        let refused = app.get(STATUS, attempt).await;
+        assert_eq!(refused.status, 401, "{attempt}");
+        assert_eq!(refused.headers["www-authenticate"], "Bearer realm=\"keypool\"");
     }
     assert_eq!(app.get(STATUS, &secret).await.status, 200);
     assert_eq!(app.get("/api/tokens", &ada).await.body["data"][0]["name"], name);

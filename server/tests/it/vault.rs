@@ -4,17 +4,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use app::types::Role;
 use reqwest::Client;
 use serde_json::{Value, json};
 use simulator::Simulator;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use totp_rs::{Builder, Secret};
 
 use crate::process::{keypool, text};
-use crate::support::{ADMIN, PASSWORD, Reply};
+use crate::support::{ADMIN, App, PASSWORD, Reply, Setup, spawn_app};
 
-const OLD: &str = "b2xkLW1hc3Rlci1rZXktb2YtMzItYnl0ZXMtMDEyMzQ=";
-const NEW: &str = "bmV3LW1hc3Rlci1rZXktb2YtMzItYnl0ZXMtNTY3ODk=";
+pub(crate) const OLD: &str = "b2xkLW1hc3Rlci1rZXktb2YtMzItYnl0ZXMtMDEyMzQ=";
+pub(crate) const NEW: &str = "bmV3LW1hc3Rlci1rZXktb2YtMzItYnl0ZXMtNTY3ODk=";
 
 /// A folder of data with the settings that the program is run with on it.
 pub(crate) struct Place {
@@ -38,13 +40,13 @@ impl Place {
         self.folder.path().join("data")
     }
 
-    fn set(&mut self, current: &str, previous: Option<&str>) {
+    pub(crate) fn set(&mut self, current: &str, previous: Option<&str>) {
         self.settings = vec![("KEYPOOL_MASTER_KEY", current.to_owned())];
         let previous = previous.map(|key| ("KEYPOOL_MASTER_KEY_PREVIOUS", key.to_owned()));
         self.settings.extend(previous);
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = keypool(self.folder.path());
         command
             .env("GOOGLE_AI_BASE_URL", &self.provider)
@@ -116,7 +118,7 @@ impl Place {
     }
 
     /// A server that does not start: what it says.
-    fn refused(&self) -> String {
+    pub(crate) fn refused(&self) -> String {
         let mut place = self.command();
         let output = place.env("PORT", "0").output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
@@ -313,7 +315,7 @@ async fn a_change_of_200_keys_that_is_killed_goes_on_where_it_was() {
     assert_eq!(served.analyze("After").await.status, 200);
 }
 
-fn master_key(place: &Place) -> String {
+pub(crate) fn master_key(place: &Place) -> String {
     std::fs::read_to_string(place.data().join("master.key")).unwrap()
 }
 
@@ -392,4 +394,52 @@ async fn a_wrong_master_key_stops_the_start_says_what_to_do_and_loses_nothing() 
     let served = place.serve().await;
     assert_eq!(served.keys().await, 3);
     assert_eq!(served.analyze("After").await.status, 200);
+}
+
+/// What the phone shows now.
+fn code(app: &App, secret: &str) -> String {
+    let phone = Builder::new().with_secret(Secret::try_from_base32(secret).unwrap());
+    let now = app.clock.now().as_millis() / 1000;
+    phone.build().unwrap().generate(now).to_string()
+}
+
+#[tokio::test]
+async fn a_second_factor_goes_on_under_a_new_master_key() {
+    let app = spawn_app().await;
+    let email = app.account(Role::User).await;
+    let ada = app.login(&email).await;
+    let begun = app
+        .post("/api/auth/two-factor", &ada, &json!({ "password": PASSWORD }))
+        .await;
+    let secret = begun.text("/data/secret");
+    let confirm = json!({ "code": code(&app, &secret) });
+    let confirmed = app.post("/api/auth/two-factor/confirm", &ada, &confirm).await;
+    assert_eq!(confirmed.status, 200, "{}", confirmed.body);
+    let admin = app.admin().await;
+    let before = app.get("/api/admin/keys/rewrap", &admin).await.text("/data/masterKey");
+    let done = app
+        .post("/api/admin/keys/rewrap", &admin, &json!({ "newKey": true }))
+        .await;
+    assert_eq!(
+        (done.status, &done.body["data"]["rewrapped"], &done.body["data"]["left"]),
+        (200, &json!(2), &json!(0)),
+        "the factor and the key of lookups: {}",
+        done.body
+    );
+    assert_ne!(done.text("/data/masterKey"), before);
+
+    let login = async |app: &App| {
+        app.clock.advance(std::time::Duration::from_secs(30));
+        let form = json!({ "email": email, "password": PASSWORD, "code": code(app, &secret) });
+        app.post("/api/auth/login", "", &form).await.status
+    };
+    assert_eq!(login(&app).await, 200);
+    let app = app.restart(Setup::default()).await;
+    assert_eq!(login(&app).await, 200, "after a restart too");
+    let form = json!({ "email": email, "password": PASSWORD });
+    assert_eq!(
+        app.post("/api/auth/login", "", &form).await.status,
+        401,
+        "it is asked for"
+    );
 }

@@ -47,7 +47,7 @@ async fn registration_is_open_by_invitation_or_closed() {
             without,
             "an empty invitation is none: {setting:?}"
         );
-        let invited = accounts.invite(to(Role::User, None), "root", NOW).await.map(|_| ());
+        let invited = accounts.invite(to(Role::User, None), "operator", NOW).await.map(|_| ());
         assert_eq!(invited.is_err(), setting == Setting::Closed, "{setting:?}");
     }
 }
@@ -56,7 +56,7 @@ async fn registration_is_open_by_invitation_or_closed() {
 async fn an_invitation_makes_one_account_with_its_role_within_its_time() {
     let (_dir, accounts) = accounts_with(Setting::Invited).await;
     let (invitation, token) = accounts
-        .invite(to(Role::Viewer, None), "root", NOW)
+        .invite(to(Role::Viewer, None), "operator", NOW)
         .await
         .expect("invited");
     let listed = accounts.invitations(NOW).await.expect("listed");
@@ -96,7 +96,7 @@ async fn an_invitation_makes_one_account_with_its_role_within_its_time() {
 async fn an_invitation_used_twice_at_once_makes_one_account() {
     let (_dir, accounts) = accounts_with(Setting::Invited).await;
     let (_, token) = accounts
-        .invite(to(Role::Admin, None), "root", NOW)
+        .invite(to(Role::Admin, None), "operator", NOW)
         .await
         .expect("invited");
     let register = |email: &str| accounts.register(with(email, &token), HOME, NOW);
@@ -109,7 +109,7 @@ async fn an_invitation_used_twice_at_once_makes_one_account() {
 async fn an_invitation_may_be_bound_to_an_address_and_be_taken_back() {
     let (_dir, accounts) = accounts_with(Setting::Invited).await;
     let bound = to(Role::User, Some(" Ada@Example.com "));
-    let (invitation, token) = accounts.invite(bound.clone(), "root", NOW).await.expect("invited");
+    let (invitation, token) = accounts.invite(bound.clone(), "operator", NOW).await.expect("invited");
     assert_eq!(invitation.email.as_deref(), Some("ada@example.com"));
     let other = accounts
         .register(with("eve@example.com", &token), HOME, NOW)
@@ -124,7 +124,7 @@ async fn an_invitation_may_be_bound_to_an_address_and_be_taken_back() {
         .await
         .expect("the right one");
     let again = accounts
-        .invite(bound, "root", NOW)
+        .invite(bound, "operator", NOW)
         .await
         .map(|_| ())
         .expect_err("there is an account");
@@ -134,7 +134,7 @@ async fn an_invitation_may_be_bound_to_an_address_and_be_taken_back() {
     );
 
     let (taken_back, token) = accounts
-        .invite(to(Role::User, None), "root", NOW)
+        .invite(to(Role::User, None), "operator", NOW)
         .await
         .expect("invited");
     accounts.delete_invitation(&taken_back.id).await.expect("deleted");
@@ -156,7 +156,7 @@ async fn an_invitations_time_has_bounds() {
             expires_in_hours: Some(hours),
             ..to(Role::User, None)
         };
-        let invited = accounts.invite(new, "root", NOW).await;
+        let invited = accounts.invite(new, "operator", NOW).await;
         assert_eq!(invited.is_ok(), good, "{hours}");
         if let Err(refused) = invited {
             assert_eq!(refused.field.as_deref(), Some("expiresInHours"));
@@ -173,13 +173,10 @@ async fn a_password_link_sets_one_password_within_a_day() {
         .create(form("ada@example.com"), Role::User, NOW)
         .await
         .expect("created");
-    let tokens = accounts
-        .issue_tokens(ada.clone(), &visitor(), NOW)
-        .await
-        .expect("issued");
+    let tokens = accounts.issue_tokens(&ada, &visitor(), NOW).await.expect("issued");
     let link = async || {
         accounts
-            .password_link(&ada.id, "root", NOW)
+            .password_link(&ada.id, "operator", NOW)
             .await
             .expect("a link")
             .token
@@ -224,7 +221,7 @@ async fn a_password_link_sets_one_password_within_a_day() {
         .expect("the new password");
 
     let (_, invitation) = accounts
-        .invite(to(Role::User, None), "root", NOW)
+        .invite(to(Role::User, None), "operator", NOW)
         .await
         .expect("invited");
     assert_eq!(

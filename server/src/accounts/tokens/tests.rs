@@ -272,7 +272,7 @@ fn an_earlier_secret_verifies_and_does_not_sign() {
         "9876543210-another-secret-for-tests",
     );
     let before = of_ada(&signer(old));
-    let after = TokenSigner::new(&new.into()).and_then(|signer| signer.also_verifying(&old.into()));
+    let after = TokenSigner::new(&new.into()).and_then(|signer| signer.also_verifying(&old.into(), NOON));
     let after = after.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(after.verify(&before, NOON).expect("good until it runs out").sub, ADA);
     let signed_now = of_ada(&after);
@@ -291,10 +291,32 @@ fn an_earlier_secret_verifies_and_does_not_sign() {
     );
     assert_eq!(
         TokenSigner::new(&new.into())
-            .and_then(|signer| signer.also_verifying(&"short".into()))
+            .and_then(|signer| signer.also_verifying(&"short".into(), NOON))
             .err(),
         Some(WeakSecret::TooShort)
     );
+}
+
+#[test]
+fn whoever_has_the_earlier_secret_makes_no_operator_and_no_new_token() {
+    let (old, new) = (
+        signer("0123456789-a-secret-for-tests-only"),
+        "9876543210-another-secret-for-tests",
+    );
+    let ours = TokenSigner::new(&new.into())
+        .and_then(|signer| signer.also_verifying(&"0123456789-a-secret-for-tests-only".into(), NOON))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let operator = old.sign_operator(NOON).expect("signed");
+    assert!(old.is_operator(&operator, NOON) && !ours.is_operator(&operator, NOON));
+    assert!(ours.is_operator(&ours.sign_operator(NOON).expect("signed"), NOON));
+    for (seconds, good) in [(0, true), (1, false), (600, false)] {
+        let token = old.sign(ADA, SIGN_IN, later(seconds)).expect("signed");
+        assert_eq!(
+            ours.verify(&token, later(600)).is_ok(),
+            good,
+            "signed {seconds} s after the start"
+        );
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ async fn sign_in(accounts: &Accounts, code: Option<&str>, now: Timestamp) -> Res
         code: code.map(str::to_owned),
         ..credentials("ada@example.com", PASSWORD)
     };
-    accounts.sign_in(form, HOME, now).await
+    accounts.sign_in(form, HOME, now).await.map(|verified| verified.user)
 }
 
 #[test]
@@ -316,6 +316,67 @@ async fn wrong_codes_are_bounded_for_an_address_and_for_the_account() {
 }
 
 #[tokio::test]
+async fn who_tries_codes_does_not_keep_the_owner_from_a_recovery_code() {
+    let (_dir, accounts, _, secret, codes) = enrolled().await;
+    let at = later(Duration::from_secs(3600));
+    let begun = accounts.begin_sign_in(credentials("ada@example.com", PASSWORD), HOME, at);
+    let SignInStep::CodeNeeded(who) = begun.await.expect("begun") else {
+        panic!("a code is needed")
+    };
+    let (shown, wrong) = (code(&secret, at), wrong(&secret, at));
+    let unknown = "AAAA-AAAA-AAAA-AAAA";
+    for host in 1..=8 {
+        let from = IpAddr::from([198, 51, 100, host]);
+        for tried in [&wrong, &wrong, &wrong, &wrong, &wrong, unknown, unknown] {
+            accounts.finish_sign_in(&who, tried, from, at).await.expect_err("wrong");
+        }
+    }
+    let limited = accounts.finish_sign_in(&who, &shown, HOME, at).await;
+    assert_eq!(limited.expect_err("limited").code, ErrorCode::RateLimited);
+    accounts
+        .finish_sign_in(&who, &codes.recovery_codes[0], HOME, at)
+        .await
+        .expect("a recovery code is counted apart");
+}
+
+#[tokio::test]
+async fn a_password_with_its_code_is_one_try() {
+    let (_dir, accounts, _, secret, _) = enrolled().await;
+    let at = later(Duration::from_secs(3600));
+    let wrong = wrong(&secret, at);
+    for _ in 0..10 {
+        let refused = sign_in(&accounts, Some(&wrong), at).await.expect_err("wrong");
+        assert_eq!(refused.code, ErrorCode::Unauthenticated);
+    }
+    let limited = sign_in(&accounts, Some(&wrong), at).await.expect_err("limited");
+    assert_eq!(limited.code, ErrorCode::RateLimited);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_passed_without_a_code_does_not_outlive_switching_it_on() {
+    let (_dir, accounts) = accounts().await;
+    let ada = accounts
+        .create(form("ada@example.com"), Role::Admin, NOW)
+        .await
+        .expect("created");
+    let secret = accounts
+        .begin_two_factor(&ada.id, PASSWORD.to_owned(), HOME, NOW)
+        .await
+        .expect("begun");
+    let verified = accounts
+        .sign_in(credentials("ada@example.com", PASSWORD), HOME, NOW)
+        .await
+        .expect("no code is asked for yet");
+    let by = SignedInBy::Other;
+    let shown = code(&secret, NOW);
+    let confirmed = accounts.confirm_two_factor(&ada.id, &shown, &by, HOME, NOW);
+    confirmed.await.expect("confirmed");
+    let visitor = crate::accounts::Visitor::new(HOME, None);
+    let late = accounts.issue_tokens(verified, &visitor, NOW).await.map(|_| ());
+    assert_eq!(late.expect_err("over").code, ErrorCode::Unauthenticated);
+}
+
+#[tokio::test]
 async fn a_pending_sign_in_ends_with_the_password_and_with_the_account() {
     let (_dir, accounts, ada, secret, _) = enrolled().await;
     let at = later(Duration::from_secs(300));
@@ -327,7 +388,7 @@ async fn a_pending_sign_in_ends_with_the_password_and_with_the_account() {
         panic!("a code is needed")
     };
     accounts
-        .set_password(&ada.id, &"another horse battery staple".into())
+        .set_password(&ada.id, &"another horse battery staple".into(), "operator")
         .await
         .expect("changed");
     accounts
@@ -391,8 +452,13 @@ async fn renewing_and_switching_off_take_password_and_code() {
 async fn an_admin_takes_a_lost_second_factor_away() {
     let (_dir, accounts, ada, _, _) = enrolled().await;
     assert!(accounts.account(&ada.id).await.expect("read").two_factor);
-    assert!(accounts.reset_two_factor(&ada.id).await.expect("reset"));
-    assert!(!accounts.reset_two_factor(&ada.id).await.expect("there is none left"));
+    assert!(accounts.reset_two_factor(&ada.id, "operator").await.expect("reset"));
+    assert!(
+        !accounts
+            .reset_two_factor(&ada.id, "operator")
+            .await
+            .expect("there is none left")
+    );
     sign_in(&accounts, None, NOW).await.expect("the password is enough");
 }
 

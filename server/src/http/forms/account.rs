@@ -60,6 +60,7 @@ pub(in crate::http) async fn password(
     let change = PasswordChange {
         current_password: form.current_password,
         new_password: form.new_password,
+        end_tokens: false,
     };
     match change_password_for(&state, &session, &signed_in, &actor, from, change).await {
         Ok(()) => Ok(see_other(&Done::Password.at(PAGE))),

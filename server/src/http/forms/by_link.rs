@@ -2,7 +2,6 @@
 
 use app::done::Done;
 use app::types::Registration;
-use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
@@ -11,8 +10,7 @@ use tower_sessions::Session;
 use super::{kept, read, see_other};
 use crate::http::account::set_password_by_link_for;
 use crate::http::answer::Answer;
-use crate::http::client_address::ClientAddress;
-use crate::http::layers::RequestId;
+use crate::http::auth::Via;
 use crate::http::{AppState, auth, pages};
 
 #[derive(Deserialize)]
@@ -25,7 +23,7 @@ struct InvitationForm {
 
 pub(in crate::http) async fn invitation(
     State(state): State<AppState>,
-    ClientAddress(from): ClientAddress,
+    via: Via,
     session: Session,
     request: Request,
 ) -> Answer<Response> {
@@ -37,10 +35,9 @@ pub(in crate::http) async fn invitation(
         name: form.name,
         invitation: Some(form.token),
     };
-    let visitor = auth::visitor(asked.headers(), from);
-    match state.accounts.register(registration, from, state.clock.now()).await {
+    match auth::register_for(&state, &via, registration).await {
         Ok(user) => {
-            auth::start_session(&state, &session, &user, &visitor).await?;
+            auth::start_session(&state, &session, &user, &via).await?;
             Ok(see_other("/"))
         }
         Err(error) => Ok(pages::refused(&state, asked, error, kept).await),
@@ -54,16 +51,10 @@ struct PasswordForm {
     new_password: String,
 }
 
-pub(in crate::http) async fn password(
-    State(state): State<AppState>,
-    ClientAddress(from): ClientAddress,
-    Extension(RequestId(request_id)): Extension<RequestId>,
-    request: Request,
-) -> Answer<Response> {
+pub(in crate::http) async fn password(State(state): State<AppState>, via: Via, request: Request) -> Answer<Response> {
     let (asked, form) = read::<PasswordForm>(request).await?;
     let kept = kept([("token", &form.token)]);
-    let via = ("web", from, request_id);
-    match set_password_by_link_for(&state, via, form.token, form.new_password.into()).await {
+    match set_password_by_link_for(&state, &via, form.token, form.new_password.into()).await {
         Ok(_) => Ok(see_other(&Done::PasswordSet.at("/sign-in"))),
         Err(error) => Ok(pages::refused(&state, asked, error, kept).await),
     }

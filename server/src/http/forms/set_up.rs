@@ -10,7 +10,7 @@ use tower_sessions::Session;
 use super::{kept, read, see_other};
 use crate::audit::Actor;
 use crate::http::answer::Answer;
-use crate::http::client_address::ClientAddress;
+use crate::http::auth::Via;
 use crate::http::{AppState, auth, pages};
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ struct SetUpForm {
 /// The first admin, by the link that the server printed.
 pub(in crate::http) async fn admin(
     State(state): State<AppState>,
-    ClientAddress(from): ClientAddress,
+    via: Via,
     session: Session,
     request: Request,
 ) -> Answer<Response> {
@@ -36,14 +36,9 @@ pub(in crate::http) async fn admin(
         name: form.name,
         invitation: None,
     };
-    let visitor = auth::visitor(asked.headers(), from);
-    match state
-        .accounts
-        .set_up(&form.token, registration, state.clock.now())
-        .await
-    {
+    match auth::set_up_for(&state, &via, form.token, registration).await {
         Ok(user) => {
-            auth::start_session(&state, &session, &user, &visitor).await?;
+            auth::start_session(&state, &session, &user, &via).await?;
             let has_key = !state.keys.keyring.is_empty();
             Ok(see_other(if has_key { "/" } else { "/set-up/key" }))
         }

@@ -9,8 +9,7 @@ use tower_sessions::Session;
 
 use super::{kept, local, read, see_other};
 use crate::http::answer::Answer;
-use crate::http::auth::{self, FirstStep};
-use crate::http::client_address::ClientAddress;
+use crate::http::auth::{self, FirstStep, Via};
 use crate::http::{AppState, pages};
 
 const CODE_PAGE: &str = "/sign-in/code";
@@ -25,7 +24,7 @@ struct SignInForm {
 
 pub(in crate::http) async fn sign_in(
     State(state): State<AppState>,
-    ClientAddress(from): ClientAddress,
+    via: Via,
     session: Session,
     request: Request,
 ) -> Answer<Response> {
@@ -36,8 +35,7 @@ pub(in crate::http) async fn sign_in(
         password: form.password,
         code: None,
     };
-    let visitor = auth::visitor(asked.headers(), from);
-    match auth::sign_in_first(&state, &session, credentials, &visitor).await {
+    match auth::sign_in_first(&state, &session, credentials, &via).await {
         Ok(FirstStep::SignedIn) => Ok(see_other(&local(&form.next))),
         Ok(FirstStep::CodeNeeded) => {
             let query = serde_urlencoded::to_string([("next", local(&form.next))]).unwrap_or_default();
@@ -57,14 +55,13 @@ struct CodeForm {
 /// The second step.
 pub(in crate::http) async fn code(
     State(state): State<AppState>,
-    ClientAddress(from): ClientAddress,
+    via: Via,
     session: Session,
     request: Request,
 ) -> Answer<Response> {
     let (asked, form) = read::<CodeForm>(request).await?;
     let kept = kept([("next", &form.next)]);
-    let visitor = auth::visitor(asked.headers(), from);
-    match auth::sign_in_code(&state, &session, &form.code, &visitor).await {
+    match auth::sign_in_code(&state, &session, &form.code, &via).await {
         Ok(_) => Ok(see_other(&local(&form.next))),
         // The first step is to be done again: its page says why.
         Err(error) if error.code == ErrorCode::Forbidden => {
@@ -85,7 +82,7 @@ struct RegisterForm {
 
 pub(in crate::http) async fn register(
     State(state): State<AppState>,
-    ClientAddress(from): ClientAddress,
+    via: Via,
     session: Session,
     request: Request,
 ) -> Answer<Response> {
@@ -97,10 +94,9 @@ pub(in crate::http) async fn register(
         name: form.name,
         invitation: None,
     };
-    let visitor = auth::visitor(asked.headers(), from);
-    match state.accounts.register(registration, from, state.clock.now()).await {
+    match auth::register_for(&state, &via, registration).await {
         Ok(user) => {
-            auth::start_session(&state, &session, &user, &visitor).await?;
+            auth::start_session(&state, &session, &user, &via).await?;
             Ok(see_other(&local(&form.next)))
         }
         Err(error) => Ok(pages::refused(&state, asked, error, kept).await),

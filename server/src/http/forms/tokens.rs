@@ -53,6 +53,7 @@ struct TokenForm {
     scopes: Vec<String>,
     expires_in_days: String,
     requests_per_minute: String,
+    password: String,
 }
 
 impl TokenForm {
@@ -64,6 +65,7 @@ impl TokenForm {
                 "scopes" => form.scopes.push(value.clone()),
                 "expiresInDays" => form.expires_in_days.clone_from(value),
                 "requestsPerMinute" => form.requests_per_minute.clone_from(value),
+                "password" => form.password.clone_from(value),
                 _ => {}
             }
         }
@@ -80,6 +82,7 @@ impl TokenForm {
                 .collect(),
             expires_in_days: number("expiresInDays", &self.expires_in_days)?,
             requests_per_minute: number("requestsPerMinute", &self.requests_per_minute)?,
+            password: Some(self.password.clone()),
         })
     }
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{kept, kept_by, mistyped, read, see_other};
 use crate::audit::Actor;
 use crate::http::answer::Answer;
+use crate::http::base_url::BaseUrl;
 use crate::http::extract::Path;
 use crate::http::pages::Asked;
 use crate::http::users::{
@@ -102,10 +103,11 @@ pub(in crate::http) async fn password_link(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
+    base: BaseUrl,
     request: Request,
 ) -> Response {
     let asked = Asked::of(&request);
-    match password_link_for(&state, &actor, asked.headers(), id.clone()).await {
+    match password_link_for(&state, &actor, base, id.clone()).await {
         Ok(link) => pages::shown(&state, asked.at(&page_of(&id)), Shown::PasswordLink(link)).await,
         Err(error) => answer(&state, asked, &id, "access", Err(error)).await,
     }
@@ -160,12 +162,13 @@ struct InviteForm {
 pub(in crate::http) async fn invite(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
+    base: BaseUrl,
     request: Request,
 ) -> Answer<Response> {
     let (asked, form) = read::<InviteForm>(request).await?;
     let asked = asked.at(PAGE);
     let link = match invitation(&form) {
-        Some(new) => invite_for(&state, &actor, asked.headers(), new).await,
+        Some(new) => invite_for(&state, &actor, base, new).await,
         None => Err(mistyped("role", words::INVITE_MISTYPED)),
     };
     match link {

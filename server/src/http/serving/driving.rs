@@ -22,9 +22,9 @@ use super::state::{ConnectionState, Finding};
 use crate::http::connection::Connection;
 
 /// Of a head, and of what is read or written ahead.
-const BUFFER_BYTES_MAX: usize = 64 * 1024;
+const BUFFER_BYTES_MAX: usize = 32 * 1024;
 const HEADERS_MAX: usize = 100;
-const HEADER_LIST_BYTES_MAX: u32 = 64 * 1024;
+const HEADER_LIST_BYTES_MAX: u32 = 32 * 1024;
 const STREAMS_MAX: u32 = 100;
 const STREAM_BUFFER_BYTES_MAX: usize = 16 * 1024;
 /// Streams that were opened and reset before we looked at them, and streams that we had to reset.

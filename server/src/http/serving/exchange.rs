@@ -39,7 +39,7 @@ pub(super) fn answer(
         let is_http2 = request.version() == Version::HTTP_2;
         // Where a body ends is not beyond doubt to everybody: what follows it must not be taken for a request.
         let mut is_last = !is_http2 && request.headers().contains_key(header::TRANSFER_ENCODING);
-        let share = Share::new(&shared.uploads);
+        let share = Share::new(&shared.uploads, connection.peer.ip());
         let mut response = if two_lengths {
             is_last = true;
             two_lengths_refused()
@@ -47,7 +47,7 @@ pub(super) fn answer(
             let mut request = request.map(|body| Body::new(BoundedBody::new(body, shared.limits, Arc::clone(&share))));
             request.extensions_mut().insert(ConnectInfo(connection));
             let mut router = shared.router.clone();
-            let Ok(response) = router.call(request).await;
+            let Ok(response) = share.within(router.call(request)).await;
             response
         };
         if is_last || (!is_http2 && shared.draining.is_cancelled()) {
@@ -55,7 +55,7 @@ pub(super) fn answer(
             response.headers_mut().insert(header::CONNECTION, close);
         }
         // Nobody has asked for the body yet, and perhaps never will.
-        under_way.handed_over();
+        under_way.handed_over(0);
         response.map(|body| Answer {
             body,
             request: under_way,
@@ -82,8 +82,9 @@ impl HttpBody for Answer {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         self.request.asked_for();
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if matches!(polled, Poll::Ready(Some(_))) {
-            self.request.handed_over();
+        if let Poll::Ready(Some(piece)) = &polled {
+            let data = piece.as_ref().ok().and_then(Frame::data_ref);
+            self.request.handed_over(data.map_or(0, Bytes::len));
         }
         polled
     }

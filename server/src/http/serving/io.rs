@@ -19,7 +19,7 @@ impl Watched {
     fn note(&self, written: &Poll<Result<usize>>) {
         match written {
             Poll::Pending => self.state.blocked(),
-            Poll::Ready(_) => self.state.went_on(),
+            Poll::Ready(taken) => self.state.went_on(*taken.as_ref().unwrap_or(&0)),
         }
     }
 }

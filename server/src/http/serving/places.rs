@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ConnectionBounds;
+use crate::network::subscriber;
 
 /// In the order in which they lose their places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,7 @@ struct Table {
     /// Counts up, so that a lower one is older.
     next: u64,
     connections: HashMap<u64, Entry>,
+    /// A network of IPv6 is one subscriber's.
     by_address: HashMap<IpAddr, BTreeSet<(Stage, u64)>>,
     all: BTreeSet<(Stage, u64)>,
 }
@@ -65,9 +67,10 @@ impl Places {
 
     /// A place, perhaps of another who waits. `None` when all are at work.
     pub(super) fn enter(&self, address: IpAddr) -> Option<Place> {
-        let address = address.to_canonical();
         let ConnectionBounds { max, per_address } = self.0.bounds;
-        let is_proxy = self.0.proxies.iter().any(|network| network.contains(&address));
+        let peer = address.to_canonical();
+        let is_proxy = self.0.proxies.iter().any(|network| network.contains(&peer));
+        let address = subscriber(peer);
         let mut table = self.table();
         let of_address = table.by_address.get(&address).map_or(0, BTreeSet::len);
         if per_address > 0 && !is_proxy && of_address >= per_address {
@@ -210,6 +213,20 @@ mod tests {
         third.works();
         assert!(from(&places, "192.0.2.1").is_none());
         assert!(from(&places, "192.0.2.2").is_some());
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_are_one() {
+        let places = places(0, 2, &[]);
+        let first = from(&places, "2001:db8:0:7::1").unwrap();
+        let others: Vec<_> = (2..50)
+            .map(|host| from(&places, &format!("2001:db8:0:7:{host:x}::{host:x}")).unwrap())
+            .collect();
+        assert!(first.is_lost() && others.iter().filter(|place| !place.is_lost()).count() == 2);
+        let next = from(&places, "2001:db8:0:8::1").unwrap();
+        assert!(!next.is_lost());
+        drop((first, others, next));
+        assert!(places.table().by_address.is_empty());
     }
 
     #[test]

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::Version;
 use tokio::time::Instant;
 
+use super::frames::FrameScan;
 use super::head::HeadScan;
 use super::limits::ServeLimits;
+use super::pace::Taking;
 use super::places::Place;
 
 pub(super) struct ConnectionState {
@@ -23,12 +25,13 @@ struct Since {
     head: Option<Instant>,
     /// Without a request.
     idle: Instant,
-    /// The socket takes no more bytes.
-    blocked: Option<Instant>,
-    /// A piece of an answer was taken from its body and no other one was asked for: by body.
-    untaken: BTreeMap<u64, Instant>,
+    /// Waits while the socket takes no more bytes.
+    socket: Taking,
+    /// By body. Waits from when a piece was taken from it until another one is asked for.
+    answers: BTreeMap<u64, Taking>,
     next_body: u64,
     scan: HeadScan,
+    frames: FrameScan,
 }
 
 /// Of a look at a connection.
@@ -52,10 +55,11 @@ impl ConnectionState {
                 is_http2: false,
                 head: Some(now),
                 idle: now,
-                blocked: None,
-                untaken: BTreeMap::new(),
+                socket: Taking::default(),
+                answers: BTreeMap::new(),
                 next_body: 0,
                 scan: HeadScan::default(),
+                frames: FrameScan::default(),
             }),
         }
     }
@@ -66,7 +70,15 @@ impl ConnectionState {
 
     pub(super) fn bytes_came(&self, bytes: &[u8]) {
         let mut since = self.since();
-        // Frames of HTTP/2 are no heads: an idle connection may send pings.
+        let heads = since.frames.feed(bytes);
+        if since.is_http2 {
+            // Only what belongs to a head is one: an idle connection may send pings.
+            since.head = match (heads.is_within, heads.has_ended) {
+                (false, _) => None,
+                (true, true) => Some(Instant::now()),
+                (true, false) => since.head.or_else(|| Some(Instant::now())),
+            };
+        }
         if since.requests == 0 && !since.is_http2 {
             since.head.get_or_insert_with(Instant::now);
             since.scan.feed(bytes);
@@ -74,18 +86,19 @@ impl ConnectionState {
     }
 
     pub(super) fn blocked(&self) {
-        self.since().blocked.get_or_insert_with(Instant::now);
+        self.since().socket.waits(Instant::now());
     }
 
-    pub(super) fn went_on(&self) {
-        self.since().blocked = None;
+    pub(super) fn went_on(&self, bytes: usize) {
+        self.since().socket.took(bytes, Instant::now());
     }
 
     /// A whole head is there. Whether it gives two lengths for its body.
     pub(super) fn begin(self: &Arc<Self>, version: Version) -> (Request, bool) {
         let mut since = self.since();
         since.is_http2 = version == Version::HTTP_2;
-        since.head = None;
+        // HTTP/2: the head of another stream may have begun behind this one's.
+        since.head = (since.is_http2 && since.frames.is_within()).then(Instant::now);
         since.requests += 1;
         since.had_request = true;
         let scan = std::mem::take(&mut since.scan);
@@ -107,7 +120,7 @@ impl ConnectionState {
     /// No request is under way, and no answer waits for its reader. HTTP/2 knows that better itself.
     pub(super) fn is_done(&self) -> bool {
         let since = self.since();
-        since.requests == 0 && since.blocked.is_none() && !since.is_http2
+        since.requests == 0 && !since.socket.is_waiting() && !since.is_http2
     }
 
     pub(super) fn is_http2(&self) -> bool {
@@ -115,14 +128,15 @@ impl ConnectionState {
     }
 
     pub(super) fn look(&self, limits: &ServeLimits) -> Finding {
-        let since = self.since();
+        let mut since = self.since();
         let is_over = |begun: Instant, limit| begun.elapsed() >= limit;
         if since.head.is_some_and(|begun| is_over(begun, limits.head)) {
             return Finding::Cut("its request's head does not end");
         }
-        let mut untaken = since.untaken.values().chain(&since.blocked);
-        if untaken.any(|begun| is_over(*begun, limits.stall)) {
-            return Finding::Cut("its answer is not read");
+        let now = Instant::now();
+        let is_slow = since.socket.is_too_slow(limits, now);
+        if is_slow || since.answers.values_mut().any(|answer| answer.is_too_slow(limits, now)) {
+            return Finding::Cut("its answer is not read, or hardly");
         }
         if since.requests == 0 && is_over(since.idle, limits.idle) {
             return Finding::Idle;
@@ -143,20 +157,27 @@ pub(super) struct Request {
 
 impl Request {
     /// A piece of the answer was handed over.
-    pub(super) fn handed_over(&self) {
-        self.connection.since().untaken.insert(self.body, Instant::now());
+    pub(super) fn handed_over(&self, bytes: usize) {
+        let mut since = self.connection.since();
+        let answer = since.answers.entry(self.body).or_default();
+        let now = Instant::now();
+        answer.took(bytes, now);
+        answer.waits(now);
     }
 
     /// The next piece is asked for: there is room for it.
     pub(super) fn asked_for(&self) {
-        self.connection.since().untaken.remove(&self.body);
+        let mut since = self.connection.since();
+        if let Some(answer) = since.answers.get_mut(&self.body) {
+            answer.took(0, Instant::now());
+        }
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
         let mut since = self.connection.since();
-        since.untaken.remove(&self.body);
+        since.answers.remove(&self.body);
         since.requests = since.requests.saturating_sub(1);
         let last = since.requests == 0;
         if last {

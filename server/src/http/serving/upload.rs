@@ -1,8 +1,9 @@
 //! Bodies of requests: how slowly they may come, and how much of all of them is held at once.
 
+mod budget;
+
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::{Bytes, HttpBody};
@@ -10,10 +11,10 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::limits::ServeLimits;
-use crate::http::body::UPLOAD_BYTES_MAX;
+use crate::http::body::BODY_BYTES_MAX;
 
-/// So much of every body is always taken: nobody's uploads keep others from signing in.
-const ALWAYS_TAKEN: usize = 64 * 1024;
+pub(in crate::http) use budget::{Sender, at_most, discarded, sent_by};
+pub(super) use budget::{Share, UploadBudget};
 
 /// Why a body is not read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,69 +27,72 @@ pub(in crate::http) enum BodyFault {
     BrokeOff,
 }
 
-pub(super) struct UploadBudget {
-    bytes_max: usize,
-    held: AtomicUsize,
+/// How a body comes, since it is read.
+struct Pace {
+    limits: ServeLimits,
+    /// The next piece.
+    piece_by: Instant,
+    window_ends: Instant,
+    in_window: u64,
+    /// All of it.
+    whole_by: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl UploadBudget {
-    pub(super) fn new(bytes_max: usize) -> Self {
+impl Pace {
+    fn new(limits: ServeLimits, is_upload: bool) -> Self {
+        let now = Instant::now();
+        let whole = if is_upload {
+            limits.upload_whole
+        } else {
+            limits.body_whole
+        };
         Self {
-            bytes_max,
-            held: AtomicUsize::new(0),
+            limits,
+            piece_by: now + limits.body_piece,
+            window_ends: now + limits.body_window,
+            in_window: 0,
+            whole_by: now + whole,
+            timer: None,
         }
     }
 
-    fn has_room(&self, bytes: usize) -> bool {
-        self.held.load(Ordering::Relaxed).saturating_add(bytes) <= self.bytes_max
+    fn came(&mut self, bytes: usize) {
+        self.in_window += bytes as u64;
+        self.piece_by = Instant::now() + self.limits.body_piece;
     }
 
-    fn take(&self, bytes: usize) -> bool {
-        let taken = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
-            held.checked_add(bytes).filter(|held| *held <= self.bytes_max)
-        });
-        taken.is_ok()
-    }
-}
-
-/// One request's part of the budget; given back when the request has ended, because what was read lives on in it.
-pub(super) struct Share {
-    budget: Arc<UploadBudget>,
-    came: AtomicUsize,
-    taken: AtomicUsize,
-}
-
-impl Share {
-    pub(super) fn new(budget: &Arc<UploadBudget>) -> Arc<Self> {
-        Arc::new(Self {
-            budget: Arc::clone(budget),
-            came: AtomicUsize::new(0),
-            taken: AtomicUsize::new(0),
-        })
-    }
-
-    fn has_room_for(&self, declared: Option<u64>) -> bool {
-        let declared = declared.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        let counted = declared.min(UPLOAD_BYTES_MAX);
-        counted <= ALWAYS_TAKEN || self.budget.has_room(counted - ALWAYS_TAKEN)
-    }
-
-    /// More bytes of one request than are ever kept are thrown away as they come.
-    fn take(&self, bytes: usize) -> bool {
-        let came = self.came.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let wanted = came.min(UPLOAD_BYTES_MAX).saturating_sub(ALWAYS_TAKEN);
-        let more = wanted.saturating_sub(self.taken.load(Ordering::Relaxed));
-        if !self.budget.take(more) {
-            return false;
+    /// A fast beginning does not pay for a slow rest: each window counts for itself.
+    fn is_too_slow(&mut self) -> bool {
+        let now = Instant::now();
+        if now >= self.whole_by || now >= self.piece_by {
+            return true;
         }
-        self.taken.fetch_add(more, Ordering::Relaxed);
+        if now >= self.window_ends {
+            let rate = u128::from(self.limits.body_bytes_per_second_min);
+            let least = self.limits.body_window.as_millis() * rate / 1_000;
+            if u128::from(self.in_window) < least {
+                return true;
+            }
+            self.in_window = 0;
+            self.window_ends = now + self.limits.body_window;
+        }
+        false
+    }
+
+    /// As [`Pace::is_too_slow`], and looks again when it may be.
+    fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> bool {
+        while !self.is_too_slow() {
+            let next = self.piece_by.min(self.window_ends).min(self.whole_by);
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
+            timer.as_mut().reset(next);
+            if timer.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+        }
         true
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.budget.held.fetch_sub(*self.taken.get_mut(), Ordering::Relaxed);
     }
 }
 
@@ -97,10 +101,7 @@ pub(super) struct BoundedBody {
     body: Incoming,
     limits: ServeLimits,
     share: Arc<Share>,
-    /// Since it is read.
-    begun: Option<Instant>,
-    bytes: u64,
-    patience: Option<Pin<Box<Sleep>>>,
+    pace: Option<Pace>,
 }
 
 impl BoundedBody {
@@ -109,15 +110,8 @@ impl BoundedBody {
             body,
             limits,
             share,
-            begun: None,
-            bytes: 0,
-            patience: None,
+            pace: None,
         }
-    }
-
-    fn is_too_slow(&self, begun: Instant) -> bool {
-        let took = begun.elapsed();
-        took > self.limits.body_start && self.bytes < took.as_secs() * self.limits.body_bytes_per_second_min
     }
 }
 
@@ -129,30 +123,29 @@ impl HttpBody for BoundedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let begun = match self.begun {
-            Some(begun) => begun,
-            None if !self.share.has_room_for(self.body.size_hint().exact()) => {
+        let this = &mut *self;
+        let pace = match &mut this.pace {
+            Some(pace) => pace,
+            None if !this.share.has_room_for(this.body.size_hint().exact()) => {
                 return Poll::Ready(Some(Err(BodyFault::NoRoom)));
             }
-            None => *self.begun.insert(Instant::now()),
+            none => none.insert(Pace::new(this.limits, this.share.bytes_max() > BODY_BYTES_MAX)),
         };
-        let Poll::Ready(piece) = Pin::new(&mut self.body).poll_frame(cx) else {
-            let limit = self.limits.body_piece;
-            let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-            return match patience.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(Some(Err(BodyFault::TooSlow))),
-                Poll::Pending => Poll::Pending,
+        let Poll::Ready(piece) = Pin::new(&mut this.body).poll_frame(cx) else {
+            return if pace.poll_too_slow(cx) {
+                Poll::Ready(Some(Err(BodyFault::TooSlow)))
+            } else {
+                Poll::Pending
             };
         };
-        self.patience = None;
         let Some(Ok(frame)) = piece else {
             return Poll::Ready(piece.map(|_| Err(BodyFault::BrokeOff)));
         };
         let bytes = frame.data_ref().map_or(0, Bytes::len);
-        self.bytes += bytes as u64;
-        Poll::Ready(Some(if !self.share.take(bytes) {
+        pace.came(bytes);
+        Poll::Ready(Some(if !this.share.take(bytes) {
             Err(BodyFault::NoRoom)
-        } else if !self.body.is_end_stream() && self.is_too_slow(begun) {
+        } else if !this.body.is_end_stream() && pace.is_too_slow() {
             Err(BodyFault::TooSlow)
         } else {
             Ok(frame)
@@ -165,32 +158,5 @@ impl HttpBody for BoundedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_of_all_uploads_are_bounded_and_come_back_with_their_requests() {
-        let budget = Arc::new(UploadBudget::new(1_000_000));
-        let (one, other) = (Share::new(&budget), Share::new(&budget));
-        assert!(one.take(600_000) && one.take(400_000));
-        assert!(!other.has_room_for(Some(200_000)), "refused before it is read");
-        assert!(other.take(64 * 1024), "small ones are always taken");
-        assert!(!other.take(100_000));
-        drop(one);
-        assert!(other.has_room_for(Some(200_000)) && other.take(100_000));
-        drop(other);
-        assert_eq!(budget.held.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
-    fn what_is_thrown_away_is_not_held() {
-        let budget = Arc::new(UploadBudget::new(UPLOAD_BYTES_MAX));
-        let share = Share::new(&budget);
-        assert!((0..100).all(|_| share.take(1024 * 1024)));
-        assert_eq!(budget.held.load(Ordering::Relaxed), UPLOAD_BYTES_MAX - ALWAYS_TAKEN);
     }
 }

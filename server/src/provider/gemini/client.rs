@@ -39,7 +39,11 @@ impl Client {
     /// The error is the TLS library's, in words.
     pub(super) fn new(limits: &Limits) -> Result<Self, String> {
         let connects = Connects::default();
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder();
+        if limits.http2_prior_knowledge {
+            http = http.http2_prior_knowledge();
+        }
+        let http = http
             .user_agent(concat!("keypool/", env!("CARGO_PKG_VERSION")))
             // A redirect would carry the key to whoever is named in it.
             .redirect(Policy::none())

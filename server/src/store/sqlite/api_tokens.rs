@@ -48,6 +48,10 @@ pub(super) fn delete(connection: &Connection, user_id: &str, id: &str) -> Result
     Ok(connection.execute(sql, (id, user_id))? > 0)
 }
 
+pub(super) fn delete_of_user(connection: &Connection, user_id: &str) -> Result<u64> {
+    Ok(connection.execute("DELETE FROM api_tokens WHERE user_id = ?1", [user_id])? as u64)
+}
+
 pub(super) fn note_use(connection: &Connection, id: &str, used_at: Timestamp) -> Result<()> {
     let sql = "UPDATE api_tokens SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1";
     connection.prepare_cached(sql)?.execute((id, ms(used_at)))?;

@@ -15,7 +15,7 @@ use crate::store::{Result, StoreError};
 /// Before it, a bug could damage databases in WAL mode.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// "KPOL", as the first migration writes it.
-const APPLICATION_ID: i64 = 0x4B50_4F4C;
+pub(super) const APPLICATION_ID: i64 = 0x4B50_4F4C;
 /// How long a connection waits for another program that looks into the file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Larger files are not read through at every start: that would take seconds. SQLite still checks each page it uses.
@@ -29,6 +29,7 @@ const MIGRATION_LIST: &[M<'static>] = &[
     M::up(include_str!("migrations/0004_usage_hours.sql")),
     M::up(include_str!("migrations/0005_accounts.sql")),
     M::up(include_str!("migrations/0006_audit_and_idempotency.sql")),
+    M::up(include_str!("migrations/0007_credentials.sql")),
 ];
 pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_LIST);
 
@@ -94,7 +95,7 @@ pub(super) fn schema_version(connection: &Connection) -> Result<u32> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 
-fn open(path: &Path, access: OpenFlags) -> Result<Connection> {
+pub(super) fn open(path: &Path, access: OpenFlags) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);

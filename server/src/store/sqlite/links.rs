@@ -4,9 +4,9 @@ use rusqlite::{Connection, Row, params};
 
 use super::convert::{at, ms};
 use super::error::{conflict, unreadable};
-use super::users;
+use super::{api_tokens, users};
 use crate::email::Email;
-use crate::store::{Digest, LinkKind, LinkUse, Result, StoredLink, StoredUser};
+use crate::store::{Digest, LinkKind, LinkUse, OPERATOR, Result, StoredLink, StoredUser};
 
 const COLUMNS: &str = "id, token, kind, email, role, user_id, created_by, created_at, expires_at";
 
@@ -60,6 +60,9 @@ pub(super) fn create_invited_user(
             if link.expires_at <= now {
                 return Ok(LinkUse::Expired);
             }
+            if !is_of_an_admin(connection, &link)? {
+                return Ok(LinkUse::Unknown);
+            }
             // A conflict here takes back the whole command, so that the invitation stays.
             users::create(connection, user)?;
             delete(connection, &link.id)?;
@@ -76,12 +79,26 @@ pub(super) fn set_password(
     now: Timestamp,
 ) -> Result<Option<String>> {
     let link = by_token(connection, token)?.filter(|link| link.kind == LinkKind::Password && link.expires_at > now);
-    let Some(user_id) = link.and_then(|link| link.user_id) else {
+    let link = match link {
+        Some(link) if is_of_an_admin(connection, &link)? => link,
+        _ => return Ok(None),
+    };
+    let Some(user_id) = link.user_id else {
         return Ok(None);
     };
     // The link goes with all links of its kind for this user.
     let is_set = users::set_password_hash(connection, &user_id, hash, None)?;
+    api_tokens::delete_of_user(connection, &user_id)?;
     Ok(is_set.then_some(user_id))
+}
+
+/// Whether who made the link may still make links. Their links go with the right; this is for those of before that rule.
+fn is_of_an_admin(connection: &Connection, link: &StoredLink) -> Result<bool> {
+    if link.created_by == OPERATOR {
+        return Ok(true);
+    }
+    let maker = users::by_id(connection, &link.created_by)?;
+    Ok(maker.is_some_and(|maker| maker.role == Role::Admin && !maker.disabled))
 }
 
 fn read(row: &Row<'_>) -> Result<StoredLink> {

@@ -1,6 +1,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::convert::{from_whole, whole};
+use super::sessions;
 use crate::store::{Digest, Result, StoredSecondFactor};
 
 pub(super) fn get(connection: &Connection, user_id: &str) -> Result<Option<StoredSecondFactor>> {
@@ -27,18 +28,43 @@ fn recovery_codes(connection: &Connection, user_id: &str) -> Result<Vec<Digest>>
     Ok(codes.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn save(connection: &Connection, factor: &StoredSecondFactor) -> Result<()> {
-    let sql = "INSERT INTO second_factors (user_id, sealed, confirmed, last_step) VALUES (?1, ?2, ?3, ?4) \
-               ON CONFLICT (user_id) DO UPDATE SET sealed = excluded.sealed, confirmed = excluded.confirmed, \
-               last_step = CASE WHEN second_factors.sealed = excluded.sealed \
-               THEN MAX(second_factors.last_step, excluded.last_step) ELSE excluded.last_step END";
-    let values = params![factor.user_id, factor.sealed, factor.confirmed, whole(factor.last_step)];
-    connection.execute(sql, values)?;
-    connection.execute("DELETE FROM recovery_codes WHERE user_id = ?1", [&factor.user_id])?;
+pub(super) fn begin(connection: &Connection, user_id: &str, sealed: &[u8]) -> Result<bool> {
+    let sql = "INSERT INTO second_factors (user_id, sealed, confirmed, last_step) VALUES (?1, ?2, 0, 0) \
+               ON CONFLICT (user_id) DO UPDATE SET sealed = excluded.sealed, last_step = 0 WHERE confirmed = 0";
+    Ok(connection.execute(sql, (user_id, sealed))? > 0)
+}
+
+pub(super) fn confirm(
+    connection: &Connection,
+    factor: &StoredSecondFactor,
+    except_session: Option<&Digest>,
+    except_sign_in: Option<&str>,
+) -> Result<bool> {
+    let user_id = &factor.user_id;
+    let sql = "UPDATE second_factors SET confirmed = 1 WHERE user_id = ?1 AND sealed = ?2 AND confirmed = 0";
+    if connection.execute(sql, params![user_id, factor.sealed])? == 0 {
+        return Ok(false);
+    }
+    write_recovery_codes(connection, user_id, &factor.recovery)?;
+    sessions::end_all(connection, user_id, except_session, except_sign_in)?;
+    Ok(true)
+}
+
+pub(super) fn replace_recovery_codes(connection: &Connection, user_id: &str, codes: &[Digest]) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM second_factors WHERE user_id = ?1 AND confirmed)";
+    let is_on: bool = connection.query_row(sql, [user_id], |row| row.get(0))?;
+    if is_on {
+        write_recovery_codes(connection, user_id, codes)?;
+    }
+    Ok(is_on)
+}
+
+fn write_recovery_codes(connection: &Connection, user_id: &str, codes: &[Digest]) -> Result<()> {
+    connection.execute("DELETE FROM recovery_codes WHERE user_id = ?1", [user_id])?;
     let sql = "INSERT INTO recovery_codes (user_id, code) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     let mut statement = connection.prepare_cached(sql)?;
-    for code in &factor.recovery {
-        statement.execute(params![factor.user_id, code])?;
+    for code in codes {
+        statement.execute(params![user_id, code])?;
     }
     Ok(())
 }

@@ -5,11 +5,20 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::convert::{at, ms};
 use super::error::conflict;
+use super::users;
 use crate::store::{Digest, Result, Rotation, StoredRefreshToken, StoredSignIn, Successor};
 
 const COLUMNS: &str = "family, user_id, began_at, last_used_at, expires_at, user_agent, address";
 
-pub(super) fn begin(connection: &Connection, token: &StoredRefreshToken, sign_in: &StoredSignIn) -> Result<()> {
+pub(super) fn begin(
+    connection: &Connection,
+    token: &StoredRefreshToken,
+    sign_in: &StoredSignIn,
+    credentials: u64,
+) -> Result<bool> {
+    if !users::are_unchanged(connection, &sign_in.user_id, credentials)? {
+        return Ok(false);
+    }
     let sql = format!("INSERT INTO sign_ins ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     let values = params![
         sign_in.family,
@@ -21,7 +30,8 @@ pub(super) fn begin(connection: &Connection, token: &StoredRefreshToken, sign_in
         sign_in.address
     ];
     connection.execute(&sql, values).map_err(conflict("This sign-in"))?;
-    insert_token(connection, token)
+    insert_token(connection, token)?;
+    Ok(true)
 }
 
 fn insert_token(connection: &Connection, token: &StoredRefreshToken) -> Result<()> {
@@ -53,8 +63,18 @@ pub(super) fn rotate(
     if at(expires_at) <= now {
         return Ok(Rotation::Expired);
     }
+    let sql = "SELECT began_at FROM sign_ins WHERE family = ?1";
+    let began_at: Option<i64> = connection.query_row(sql, [&family], |row| row.get(0)).optional()?;
+    let Some(began_at) = began_at else {
+        return Ok(Rotation::Unknown);
+    };
     connection.execute("UPDATE refresh_tokens SET spent = 1 WHERE token = ?1", [token])?;
-    let Successor { token, expires_at } = successor;
+    let Successor {
+        token,
+        expires_at,
+        life_max,
+    } = successor;
+    let expires_at = expires_at.min(at(began_at).plus(life_max));
     let next = StoredRefreshToken {
         token,
         family,

@@ -2,16 +2,16 @@ use app::types::Role;
 use pool::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::convert::{at, from_whole, ms};
+use super::convert::{at, from_whole, ms, whole};
 use super::error::{conflict, unreadable};
 use super::{analyses, sessions};
 use crate::email::Email;
-use crate::store::{Digest, LinkUse, Result, StoredUser};
+use crate::store::{Digest, LinkUse, Result, StoredUser, UserChange};
 
-const COLUMNS: &str = "id, email, name, role, password_hash, created_at, disabled, last_sign_in_at";
+const COLUMNS: &str = "id, email, name, role, password_hash, created_at, disabled, last_sign_in_at, credentials";
 
 pub(super) fn create(connection: &Connection, user: &StoredUser) -> Result<()> {
-    let sql = format!("INSERT INTO users ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    let sql = format!("INSERT INTO users ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
     let values = params![
         user.id,
         user.email.as_str(),
@@ -20,7 +20,8 @@ pub(super) fn create(connection: &Connection, user: &StoredUser) -> Result<()> {
         user.password_hash,
         ms(user.created_at),
         user.disabled,
-        user.last_sign_in_at.map(ms)
+        user.last_sign_in_at.map(ms),
+        whole(user.credentials)
     ];
     connection.execute(&sql, values).map_err(conflict("This e-mail"))?;
     Ok(())
@@ -55,9 +56,21 @@ pub(super) fn count(connection: &Connection, role: Role) -> Result<u64> {
     Ok(from_whole(counted))
 }
 
-pub(super) fn set_role(connection: &Connection, id: &str, role: Role) -> Result<bool> {
-    let changed = connection.execute("UPDATE users SET role = ?2 WHERE id = ?1", (id, role.as_str()))?;
-    sessions::end_all(connection, id, None, None)?;
+pub(super) fn update(connection: &Connection, id: &str, change: &UserChange) -> Result<bool> {
+    let sql = "UPDATE users SET role = coalesce(?2, role), disabled = coalesce(?3, disabled), name = coalesce(?4, name) \
+               WHERE id = ?1";
+    let values = params![id, change.role.map(Role::as_str), change.disabled, change.name];
+    let changed = connection.execute(sql, values)?;
+    if change.role.is_some() || change.disabled.is_some() {
+        sessions::end_all(connection, id, None, None)?;
+    }
+    // Through an invitation of their own they would come back as somebody else.
+    if change.role.is_some_and(|role| role != Role::Admin) || change.disabled == Some(true) {
+        connection.execute("DELETE FROM account_links WHERE created_by = ?1", [id])?;
+    }
+    if change.disabled == Some(true) {
+        delete_password_links(connection, id)?;
+    }
     Ok(changed > 0)
 }
 
@@ -70,24 +83,37 @@ pub(super) fn set_password_hash(
     let changed = connection.execute("UPDATE users SET password_hash = ?2 WHERE id = ?1", (id, hash))?;
     sessions::end_all(connection, id, except_session, None)?;
     // Whoever holds such a link could undo the change.
+    delete_password_links(connection, id)?;
+    Ok(changed > 0)
+}
+
+fn delete_password_links(connection: &Connection, id: &str) -> Result<()> {
     let sql = "DELETE FROM account_links WHERE user_id = ?1 AND kind = 'password'";
     connection.execute(sql, [id])?;
-    Ok(changed > 0)
-}
-
-pub(super) fn set_disabled(connection: &Connection, id: &str, disabled: bool) -> Result<bool> {
-    let changed = connection.execute("UPDATE users SET disabled = ?2 WHERE id = ?1", (id, disabled))?;
-    sessions::end_all(connection, id, None, None)?;
-    Ok(changed > 0)
-}
-
-pub(super) fn rename(connection: &Connection, id: &str, name: &str) -> Result<bool> {
-    Ok(connection.execute("UPDATE users SET name = ?2 WHERE id = ?1", (id, name))? > 0)
+    Ok(())
 }
 
 pub(super) fn note_sign_in(connection: &Connection, id: &str, signed_in_at: Timestamp) -> Result<()> {
     let sql = "UPDATE users SET last_sign_in_at = ?2 WHERE id = ?1";
     connection.execute(sql, (id, ms(signed_in_at)))?;
+    Ok(())
+}
+
+pub(super) fn count_active(connection: &Connection, role: Role) -> Result<u64> {
+    let sql = "SELECT count(*) FROM users WHERE role = ?1 AND NOT disabled";
+    Ok(from_whole(
+        connection.query_row(sql, [role.as_str()], |row| row.get(0))?,
+    ))
+}
+
+/// Whether nothing has ended what the user had signed in since these credentials were read.
+pub(super) fn are_unchanged(connection: &Connection, id: &str, credentials: u64) -> Result<bool> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND (disabled OR credentials <> ?2))";
+    Ok(connection.query_row(sql, (id, whole(credentials)), |row| row.get(0))?)
+}
+
+pub(super) fn change_credentials(connection: &Connection, id: &str) -> Result<()> {
+    connection.execute("UPDATE users SET credentials = credentials + 1 WHERE id = ?1", [id])?;
     Ok(())
 }
 
@@ -165,5 +191,6 @@ fn read(row: &Row<'_>) -> Result<StoredUser> {
         created_at: at(row.get(5)?),
         disabled: row.get(6)?,
         last_sign_in_at: row.get::<_, Option<i64>>(7)?.map(at),
+        credentials: from_whole(row.get(8)?),
     })
 }

@@ -115,6 +115,7 @@ async fn admins_change_accounts_and_the_audit_log_has_it() {
     assert_eq!(
         actions(&app, &admin, &format!("user/{ada}")).await,
         [
+            "user.create",
             "user.rename",
             "user.role",
             "user.disable",
@@ -289,5 +290,8 @@ async fn people_rename_and_delete_their_own_account() {
     assert_eq!(app.call(Method::DELETE, me, &token, Some(&right)).await.status, 200);
     assert_eq!(app.get(me, &token).await.status, 401);
     let admin = app.admin().await;
-    assert_eq!(actions(&app, &admin, &format!("user/{id}")).await, ["account.erase"]);
+    assert_eq!(
+        actions(&app, &admin, &format!("user/{id}")).await,
+        ["user.create", "account.erase"]
+    );
 }

@@ -1,10 +1,11 @@
 //! Sessions of browsers and sign-ins of programs: their ids, their list, their ends.
 
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, cookie, opens};
-use crate::support::{ADMIN, PASSWORD, Setup, spawn, spawn_app};
+use crate::support::{ADMIN, PASSWORD, Reply, Setup, spawn, spawn_app};
 
 #[tokio::test]
 async fn a_session_gets_a_new_id_at_sign_in_and_when_the_password_changes() {
@@ -26,6 +27,50 @@ async fn a_session_gets_a_new_id_at_sign_in_and_when_the_password_changes() {
     let third = cookie(&changed.headers).expect("a third cookie");
     assert!(!opens(&app, &second).await && opens(&app, &third).await);
     assert!(browser.is_in().await, "who changed it stays signed in");
+}
+
+#[tokio::test]
+async fn thirty_sign_ins_under_way_end_with_the_password_they_gave() {
+    let app = spawn(Setup {
+        environment: vec![("TRUSTED_PROXIES", "127.0.0.1".to_owned())],
+        ..Setup::default()
+    })
+    .await;
+    let email = app.account(app::types::Role::User).await;
+    let admin = app.admin().await;
+    let users = app.get("/api/admin/users", &admin).await.body["data"].clone();
+    let listed = users.as_array().unwrap().iter();
+    let user = listed.into_iter().find(|user| user["email"] == email.as_str()).unwrap();
+    let change = format!("/api/admin/users/{}/password", user["id"].as_str().unwrap());
+    let form = json!({ "email": email, "password": PASSWORD });
+    let login = |host: usize| {
+        let request = app
+            .request(Method::POST, "/api/auth/login")
+            .header("x-forwarded-for", format!("198.51.100.{host}"));
+        let request = request.json(&form);
+        async move { Reply::of(request.send().await.unwrap()).await }
+    };
+    let new = json!({ "password": "another horse battery staple" });
+    let first = join_all((30..33).map(login)).await;
+    assert!(first.iter().all(|reply| reply.status == 200));
+    // Each waits in one line for its password to be checked; in the middle of it stands the change.
+    let (before, changed, after) = tokio::join!(
+        join_all((0..15).map(login)),
+        app.post(&change, &admin, &new),
+        join_all((15..30).map(login)),
+    );
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    let replies: Vec<Reply> = first.into_iter().chain(before).chain(after).collect();
+    for reply in &replies {
+        assert!(reply.status == 200 || reply.status == 401, "{}", reply.body);
+        if let Some(cookie) = cookie(&reply.headers) {
+            assert!(!opens(&app, &cookie).await, "a browser is in with the old password");
+        }
+        if reply.status == 200 {
+            let token = reply.text("/data/accessToken");
+            assert_eq!(app.get("/api/auth/me", &token).await.status, 401, "a program is in");
+        }
+    }
 }
 
 #[tokio::test]

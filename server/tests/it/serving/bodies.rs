@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{HEALTHZ, PATIENCE, Raw, SHORT, is_healthy, status, with};
-use crate::support::{PASSWORD, Reply, spawn};
+use crate::support::{App, PASSWORD, Reply, spawn};
 
 const LOGIN: &str = "POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
 
@@ -20,21 +20,17 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     }
 }
 
-#[tokio::test]
-async fn a_body_that_dribbles_is_not_waited_for_either() {
-    let app = spawn(with(|limits| {
-        limits.body_piece = SHORT * 10;
-        limits.body_start = SHORT;
-    }))
-    .await;
-    let mut raw = Raw::open(&app).await;
-    raw.send(format!("{LOGIN}content-length: 100000\r\n\r\n")).await;
+/// Sends `first` and then a piece every now and then until the server answers: the beginning of the answer.
+async fn dribble(app: &App, first: usize, piece: &[u8]) -> String {
+    let mut raw = Raw::open(app).await;
+    raw.send(format!("{LOGIN}content-length: 1000000\r\n\r\n")).await;
+    raw.send(vec![b' '; first]).await;
     let (mut reader, mut writer) = raw.stream.split();
     let mut pace = tokio::time::interval(Duration::from_millis(50));
     let writing = async {
         loop {
             pace.tick().await;
-            if writer.write_all(b" ").await.is_err() {
+            if writer.write_all(piece).await.is_err() {
                 std::future::pending::<()>().await;
             }
         }
@@ -45,68 +41,136 @@ async fn a_body_that_dribbles_is_not_waited_for_either() {
         read = tokio::time::timeout(PATIENCE, reading) => { read.unwrap().unwrap(); }
         () = writing => {}
     }
-    assert_eq!(&head, b"HTTP/1.1 408");
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+#[tokio::test]
+async fn a_body_that_dribbles_is_not_waited_for_however_fast_it_began() {
+    let app = spawn(with(|limits| {
+        limits.body_piece = SHORT * 10;
+        limits.body_window = SHORT;
+    }))
+    .await;
+    for first in [0, 200_000] {
+        assert_eq!(
+            dribble(&app, first, b" ").await,
+            "HTTP/1.1 408",
+            "{first} bytes at once"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_ends_in_time_however_it_comes() {
+    let app = spawn(with(|limits| limits.body_whole = SHORT * 2)).await;
+    assert_eq!(dribble(&app, 0, &[b' '; 1_000]).await, "HTTP/1.1 408");
+}
+
+/// Head of an upload; says whether there is room for it before it is sent.
+fn upload_head(token: &str, length: usize) -> String {
+    format!(
+        "POST /api/ai-analysis/analyze HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n\r\n"
+    )
+}
+
+/// 100 when there is room.
+async fn room_for(app: &App, token: &str, length: usize) -> (Raw, u16) {
+    let mut raw = Raw::open(app).await;
+    raw.send(upload_head(token, length)).await;
+    let told = status(&raw.until("\r\n\r\n").await);
+    (raw, told)
+}
+
+/// Fills what one account or address has: as soon as the bytes are read.
+async fn until_full(app: &App, token: &str, length: usize) {
+    while room_for(app, token, length).await.1 == 100 {}
 }
 
 #[tokio::test]
 async fn uploads_wait_their_turn_while_others_fill_the_memory_and_small_bodies_do_not() {
-    let app = spawn(with(|limits| limits.uploads_bytes_max = 1_000_000)).await;
-    let token = app.user().await;
-    let head = |length: usize| {
-        format!(
-            "POST /api/ai-analysis/analyze HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n\r\n"
-        )
-    };
-    let mut first = Raw::open(&app).await;
-    first.send(head(900_000)).await;
-    first.until("100 Continue").await;
+    let app = spawn(with(|limits| limits.uploads_bytes_max = 4_000_000)).await;
+    let (token, other) = (app.user().await, app.user().await);
+    let (mut first, told) = room_for(&app, &token, 900_000).await;
+    assert_eq!(told, 100);
     first.send(vec![b' '; 899_999]).await;
-    let refused = loop {
-        let mut second = Raw::open(&app).await;
-        second.send(head(900_000)).await;
-        let answer = second.until("\r\n\r\n").await;
-        // As soon as the bytes of the first one are read.
-        if status(&answer) != 100 {
-            break answer;
-        }
-    };
+    until_full(&app, &token, 900_000).await;
+    let mut refused = Raw::open(&app).await;
+    refused.send(upload_head(&token, 900_000)).await;
+    let refused = refused.until("\r\n\r\n").await;
     assert_eq!(status(&refused), 503, "refused before it is sent: {refused}");
     assert!(refused.contains("retry-after: "), "{refused}");
     assert_eq!(app.analyze(&token).await.status, 200, "a small one is taken");
+    let body = json!({ "prompt": "x".repeat(90_000), "system": "y".repeat(90_000) });
+    let of_another = app.post("/api/ai-analysis/analyze", &other, &body).await;
+    assert_eq!(
+        of_another.status, 200,
+        "one account does not fill it: {}",
+        of_another.body
+    );
     first.send("x").await;
     assert_eq!(status(&first.until("\r\n\r\n").await), 400);
-    let body = json!({ "prompt": "x".repeat(90_000), "system": "y".repeat(90_000) });
     assert_eq!(app.post("/api/ai-analysis/analyze", &token, &body).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_hundred_megabytes_are_refused_without_being_kept() {
-    let app = spawn(with(|_| {})).await;
+async fn who_has_no_account_keeps_nobody_from_uploading_and_signing_in() {
+    let app = spawn(with(|limits| limits.uploads_bytes_max = 16_000_000)).await;
     let token = app.user().await;
-    let mut raw = Raw::open(&app).await;
-    raw.send(format!(
-        "POST /api/ai-analysis/analyze HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: 104857600\r\n\r\n"
-    ))
-    .await;
-    let (reader, mut writer) = raw.stream.into_split();
-    let writing = async {
-        let piece = vec![b' '; 1 << 20];
-        for _ in 0..100 {
-            if writer.write_all(&piece).await.is_err() {
-                return;
-            }
+    let head = format!("{LOGIN}content-length: 900000\r\n\r\n");
+    let (mut held, mut refused) = (Vec::new(), 0);
+    for _ in 0..30 {
+        let mut raw = Raw::open(&app).await;
+        raw.send(&head).await;
+        raw.send(vec![b' '; 899_999]).await;
+        let answered = tokio::time::timeout(SHORT, raw.stream.readable()).await;
+        refused += usize::from(answered.is_ok());
+        held.push(raw);
+        if refused == 3 {
+            break;
         }
-    };
-    let mut answer = Vec::new();
-    let mut reader = tokio::io::AsyncReadExt::take(reader, 1 << 16);
-    let reading = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut answer);
-    // In the end the server has read enough and closes the connection, which may take the refusal with it.
-    let (_, read) = tokio::join!(writing, tokio::time::timeout(PATIENCE, reading));
-    let _ = read.expect("it ends");
-    let told = status(&String::from_utf8_lossy(&answer));
-    assert!([0, 413].contains(&told), "{told}");
+    }
+    assert_eq!(refused, 3, "one address holds no more than its part");
+    assert!(held.len() < 10, "{} of 900,000 bytes are held", held.len());
+    let body = json!({ "prompt": "x".repeat(90_000), "system": "y".repeat(90_000) });
+    let uploaded = app.post("/api/ai-analysis/analyze", &token, &body).await;
+    assert_eq!(uploaded.status, 200, "{}", uploaded.body);
+    app.user().await;
+}
+
+#[tokio::test]
+async fn a_hundred_megabytes_are_refused_without_being_kept() {
+    // One account may hold one upload.
+    let app = spawn(with(|limits| limits.uploads_bytes_max = 88_000_000)).await;
+    let token = app.user().await;
+    for length in ["content-length: 104857600", "transfer-encoding: chunked"] {
+        let head = upload_head(&token, 0).replace("content-length: 0\r\nexpect: 100-continue", length);
+        let mut raw = Raw::open(&app).await;
+        raw.send(&head).await;
+        let (reader, mut writer) = raw.stream.split();
+        let megabyte = [&b"100000\r\n"[..], &vec![b' '; 1 << 20], b"\r\n"].concat();
+        for _ in 0..45 {
+            writer.write_all(&megabyte).await.unwrap();
+        }
+        // The sockets hold some of it, and the server has come past what is taken.
+        let (_, told) = room_for(&app, &token, 20_000_000).await;
+        assert_eq!(told, 100, "{length}: what is thrown away takes room");
+        let writing = async {
+            for _ in 0..55 {
+                if writer.write_all(&megabyte).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let mut answer = Vec::new();
+        let mut reader = tokio::io::AsyncReadExt::take(reader, 1 << 16);
+        let reading = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut answer);
+        // In the end the server has read enough and closes the connection, which may take the refusal with it.
+        let (_, read) = tokio::join!(writing, tokio::time::timeout(PATIENCE, reading));
+        let _ = read.expect("it ends");
+        let told = status(&String::from_utf8_lossy(&answer));
+        assert!([0, 413].contains(&told), "{told}");
+    }
     assert!(is_healthy(&Raw::exchange(&app, HEALTHZ).await));
     assert!(app.sim.calls().is_empty());
 }

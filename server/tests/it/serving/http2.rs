@@ -1,7 +1,7 @@
 //! HTTP/2 without TLS: served, and bounded. Frames are made by hand (RFC 9113, RFC 7541).
 
 use reqwest::{Client, Method};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{HEALTHZ, PATIENCE, Raw, SHORT, is_healthy, with};
 use crate::support::{App, spawn};
@@ -144,4 +144,28 @@ async fn a_stream_without_a_window_is_cut() {
     let kinds = frames(&mut raw).await;
     assert!(kinds.contains(&HEADERS), "it was answered before: {kinds:?}");
     assert!(!kinds.contains(&0), "no data was sent: {kinds:?}");
+}
+
+#[tokio::test]
+async fn a_head_in_pieces_that_dribbles_behind_another_request_is_cut() {
+    let app = spawn(with(|limits| limits.head = SHORT)).await;
+    let mut raw = open(&app).await;
+    raw.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, GET)).await;
+    raw.send(frame(HEADERS, END_STREAM, 3, GET)).await;
+    let (mut reader, mut writer) = raw.stream.split();
+    let mut pace = tokio::time::interval(SHORT / 10);
+    let dribbling = async {
+        loop {
+            pace.tick().await;
+            if writer.write_all(&frame(CONTINUATION, 0, 3, &[])).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let mut bytes = Vec::new();
+    tokio::select! {
+        read = tokio::time::timeout(PATIENCE, reader.read_to_end(&mut bytes)) => drop(read.expect("it is cut")),
+        () = dribbling => {}
+    }
+    assert!(!bytes.is_empty(), "the first request was answered");
 }

@@ -1,5 +1,7 @@
 //! Callers that do not read what they asked for.
 
+use std::time::Duration;
+
 use serde_json::json;
 use simulator::{Behaviour, Ended};
 
@@ -40,13 +42,25 @@ async fn nothing_in_flight(app: &App) {
 
 #[tokio::test]
 async fn a_reader_that_stops_is_cut_and_its_call_is_closed() {
-    let app = spawn(with(|limits| limits.stall = SHORT)).await;
+    stopped_readers_are_cut(SHORT, "").await;
+}
+
+#[tokio::test]
+async fn with_an_idempotency_key_no_more_is_held_for_a_reader_that_stops() {
+    // Long enough to read the whole answer.
+    stopped_readers_are_cut(SHORT * 10, "idempotency-key: of-this-reader-N\r\n").await;
+}
+
+async fn stopped_readers_are_cut(stall: Duration, header: &str) {
+    let app = spawn(with(|limits| limits.stall = stall)).await;
     let token = app.user().await;
     app.sim.always("*", "*", endless());
     let mut readers = Vec::new();
     for number in 0..5 {
         let mut raw = Raw::open_narrow(&app, 4096).await;
-        raw.send(analyze_request(&token, &format!("Number {number}"))).await;
+        let request = analyze_request(&token, &format!("Number {number}"));
+        let marked = format!("host: x\r\n{}", header.replace('N', &number.to_string()));
+        raw.send(request.replacen("host: x\r\n", &marked, 1)).await;
         raw.until("event: delta").await;
         readers.push(raw);
     }
@@ -54,6 +68,8 @@ async fn a_reader_that_stops_is_cut_and_its_call_is_closed() {
     let closed =
         |calls: &[simulator::Call]| calls.len() == 5 && calls.iter().all(|call| call.ended == Ended::ClosedByCaller);
     app.sim.wait_for(closed).await.unwrap();
+    let sent: Vec<u64> = app.sim.calls().iter().map(|call| call.sent_bytes).collect();
+    assert!(sent.iter().all(|bytes| *bytes < 14_000_000), "{sent:?}");
     for raw in &mut readers {
         let rest = raw.rest().await;
         assert!(!rest.contains("event: done"), "it was cut before the end");
@@ -61,6 +77,30 @@ async fn a_reader_that_stops_is_cut_and_its_call_is_closed() {
     }
     app.sim.clear_scripts();
     assert_eq!(app.analyze(&token).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_too_little_is_cut_though_it_never_stops() {
+    let app = spawn(with(|limits| {
+        limits.stall = SHORT * 4;
+        limits.answer_bytes_per_second_min = 1_000_000_000;
+    }))
+    .await;
+    let token = app.user().await;
+    app.sim.always("*", "*", endless());
+    let mut raw = Raw::open_narrow(&app, 64 * 1024).await;
+    raw.send(analyze_request(&token, "Slowly")).await;
+    let mut pace = tokio::time::interval(SHORT / 100);
+    let (mut seen, mut piece) = (0, vec![0; 8192]);
+    loop {
+        pace.tick().await;
+        match tokio::io::AsyncReadExt::read(&mut raw.stream, &mut piece).await {
+            Ok(count) if count > 0 => seen += count,
+            _ => break,
+        }
+    }
+    assert!(seen < 15_000_000, "{seen} bytes: cut before the end");
+    nothing_in_flight(&app).await;
 }
 
 #[tokio::test]
@@ -89,4 +129,32 @@ async fn a_reader_that_is_only_slow_gets_the_whole_answer() {
     }
     let seen = String::from_utf8_lossy(&seen);
     assert!(seen.contains("event: done"), "{} bytes, then cut", seen.len());
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_does_not_hold_up_those_who_wait_for_the_same_answer() {
+    let app = spawn(with(|_| {})).await;
+    let token = app.user().await;
+    let text = "x".repeat(4_000);
+    let frame = json!({ "candidates": [{ "content": { "parts": [{ "text": text }], "role": "model" } }] });
+    let last = json!({ "candidates": [{ "content": { "parts": [{ "text": "" }] }, "finishReason": "STOP" }] });
+    let body = format!("data: {frame}\r\n\r\n").repeat(500) + &format!("data: {last}\r\n\r\n");
+    let answer = Behaviour::respond(200, body).with_header("content-type", "text/event-stream");
+    app.sim.always("*", "*", answer);
+    let with_key =
+        analyze_request(&token, "Shared").replacen("host: x\r\n", "host: x\r\nidempotency-key: shared\r\n", 1);
+    let mut stopped = Raw::open_narrow(&app, 4096).await;
+    stopped.send(&with_key).await;
+    stopped.until("event: delta").await;
+    let waited = Raw::exchange(&app, &with_key).await;
+    assert!(
+        waited.contains("event: done") && waited.contains("idempotency-replayed: true"),
+        "{waited:.300}"
+    );
+    let rest = stopped.rest().await;
+    assert!(
+        rest.contains("REQUEST_TIMEOUT") && !rest.contains("event: done"),
+        "its end is not called whole"
+    );
+    assert_eq!(app.sim.calls().len(), 1);
 }

@@ -2,9 +2,9 @@
 
 use app::types::Role;
 use server::email::Email;
-use server::store::{LinkUse, Rotation, Store, StoreError, StoredUser};
+use server::store::{LinkUse, Rotation, Store, StoreError, StoredSecondFactor, StoredSession, StoredUser, UserChange};
 
-use super::{NOW, begin_sign_in, later, session, successor, user};
+use super::{NOW, begin_sign_in, later, session, sign_in, successor, token, user};
 
 pub(super) async fn an_account_is_found_by_email_in_any_case_and_made_once(store: &dyn Store) {
     let ada = user("1", "ada@example.com", Role::User);
@@ -65,10 +65,12 @@ pub(super) async fn a_changed_role_or_password_ends_what_was_signed_in(store: &d
         store.create_user(user(id, email, Role::User)).await.unwrap();
     }
     for (number, change_role) in [(1, true), (2, false)] {
-        store
-            .create_session(session(number, Some("ada"), later(60)))
-            .await
-            .unwrap();
+        let credentials = store.user("ada").await.unwrap().unwrap().credentials;
+        let made = StoredSession {
+            credentials,
+            ..session(number, Some("ada"), later(60))
+        };
+        assert!(store.create_session(made).await.unwrap());
         let family = number.to_string();
         begin_sign_in(store, number, &family, "ada").await;
         if change_role {
@@ -90,6 +92,88 @@ pub(super) async fn a_changed_role_or_password_ends_what_was_signed_in(store: &d
     assert!(
         store.session(&[3; 32]).await.unwrap().is_some() && store.session(&[4; 32]).await.unwrap().is_some(),
         "others stay"
+    );
+}
+
+/// One of the five changes after which what was checked before counts no more; the session 9 is spared by the first.
+async fn change_credentials(store: &dyn Store, change: u8, confirmed: &StoredSecondFactor) {
+    match change {
+        0 => store
+            .set_password_hash("ada", "new".to_owned(), Some([9; 32]))
+            .await
+            .map(|_| ()),
+        1 => store.set_role("ada", Role::Viewer).await.map(|_| ()),
+        2 => {
+            assert!(store.begin_second_factor("ada", vec![1]).await.unwrap());
+            store
+                .confirm_second_factor(confirmed.clone(), None, None)
+                .await
+                .map(|_| ())
+        }
+        3 => store.end_all_of("ada", None, None).await.map(|_| ()),
+        _ => store.set_user_disabled("ada", true).await.map(|_| ()),
+    }
+    .unwrap();
+}
+
+pub(super) async fn what_was_checked_before_a_change_begins_nothing_after_it(store: &dyn Store) {
+    store
+        .create_user(user("ada", "ada@example.com", Role::User))
+        .await
+        .unwrap();
+    let kept = session(9, Some("ada"), later(60));
+    assert!(store.create_session(kept.clone()).await.unwrap());
+    assert!(store.create_session(session(8, None, later(60))).await.unwrap());
+    let confirmed = StoredSecondFactor {
+        user_id: "ada".to_owned(),
+        sealed: vec![1],
+        confirmed: true,
+        last_step: 0,
+        recovery: Vec::new(),
+    };
+    for change in 0..5_u8 {
+        let seen = store.user("ada").await.unwrap().unwrap().credentials;
+        change_credentials(store, change, &confirmed).await;
+        if change == 0 {
+            let row = store.session(&[9; 32]).await.unwrap().unwrap();
+            assert_eq!(row.credentials, seen + 1, "what is spared goes on");
+            assert!(store.save_session(kept.clone()).await.unwrap());
+            assert_eq!(store.session(&[9; 32]).await.unwrap().unwrap().credentials, seen + 1);
+        }
+        let late = StoredSession {
+            credentials: seen,
+            ..session(1, Some("ada"), later(60))
+        };
+        assert!(!store.create_session(late).await.unwrap(), "change {change}");
+        let signing_in = StoredSession {
+            credentials: seen,
+            ..session(8, Some("ada"), later(60))
+        };
+        assert!(!store.save_session(signing_in).await.unwrap(), "change {change}");
+        assert!(store.session(&[8; 32]).await.unwrap().unwrap().user_id.is_none());
+        let begun = store.insert_refresh_token(token(1, "late", "ada"), sign_in("late", "ada"), seen);
+        assert!(!begun.await.unwrap(), "change {change}");
+        let replaced = store.replace_password_hash("ada", seen, "late".to_owned(), None);
+        assert!(!replaced.await.unwrap(), "change {change}");
+        assert_ne!(store.user("ada").await.unwrap().unwrap().password_hash, "late");
+    }
+    let seen = store.user("ada").await.unwrap().unwrap().credentials;
+    let disabled = StoredSession {
+        credentials: seen,
+        ..session(1, Some("ada"), later(60))
+    };
+    assert!(!store.create_session(disabled.clone()).await.unwrap(), "disabled");
+    store.set_user_disabled("ada", false).await.unwrap();
+    let again = StoredSession {
+        credentials: seen + 1,
+        ..disabled
+    };
+    assert!(store.create_session(again).await.unwrap());
+    assert!(
+        store
+            .replace_password_hash("ada", seen + 1, "newer".to_owned(), None)
+            .await
+            .unwrap()
     );
 }
 
@@ -146,6 +230,7 @@ pub(super) async fn a_disabled_account_is_signed_in_nowhere(store: &dyn Store) {
         2,
         "it is an account all the same"
     );
+    assert_eq!(store.count_active(Role::Admin).await.unwrap(), 1);
     assert!(store.set_user_disabled("ada", false).await.unwrap());
     assert!(!store.user("ada").await.unwrap().unwrap().disabled);
 }
@@ -163,6 +248,36 @@ pub(super) async fn an_account_is_renamed_and_remembers_its_last_sign_in(store: 
         ..ada
     };
     assert_eq!(store.users().await.unwrap(), [expected]);
+}
+
+pub(super) async fn a_change_of_an_account_leaves_the_rest_of_it(store: &dyn Store) {
+    let ada = user("ada", "ada@example.com", Role::Admin);
+    store.create_user(ada.clone()).await.unwrap();
+    store.create_session(session(1, Some("ada"), later(60))).await.unwrap();
+    let name = UserChange {
+        name: Some("Countess".to_owned()),
+        ..UserChange::default()
+    };
+    assert!(store.update_user("ada", name.clone()).await.unwrap());
+    assert!(!store.update_user("eve", name).await.unwrap());
+    assert!(
+        store.session(&[1; 32]).await.unwrap().is_some(),
+        "another name ends nothing"
+    );
+    let all = UserChange {
+        role: Some(Role::Viewer),
+        disabled: Some(true),
+        name: Some("Ada".to_owned()),
+    };
+    assert!(store.update_user("ada", all).await.unwrap());
+    assert!(store.update_user("ada", UserChange::default()).await.unwrap());
+    let changed = store.user("ada").await.unwrap().unwrap();
+    assert_eq!(
+        (changed.role, changed.disabled, changed.name.as_str()),
+        (Role::Viewer, true, "Ada")
+    );
+    assert_eq!((changed.email, changed.password_hash), (ada.email, ada.password_hash));
+    assert!(store.session(&[1; 32]).await.unwrap().is_none());
 }
 
 pub(super) async fn a_new_password_spares_the_session_it_was_set_in(store: &dyn Store) {

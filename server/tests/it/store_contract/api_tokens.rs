@@ -50,6 +50,10 @@ pub(super) async fn an_api_token_is_found_by_its_hash_and_belongs_to_its_user(st
     assert!(store.delete_api_token("ada", "token-1").await.unwrap());
     assert!(!store.delete_api_token("ada", "token-1").await.unwrap());
     assert_eq!(store.api_token_by_hash(&[1; 32]).await.unwrap(), None);
+    store.insert_api_token(api_token(4, "ada")).await.unwrap();
+    assert_eq!(store.delete_api_tokens_of("ada").await.unwrap(), 2);
+    assert!(store.api_tokens_of("ada").await.unwrap().is_empty());
+    assert_eq!(store.api_tokens_of("eve").await.unwrap().len(), 1);
 }
 
 pub(super) async fn the_latest_use_of_an_api_token_is_remembered(store: &dyn Store) {

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use server::store::sqlite::SqliteStore;
 use server::store::{
-    AuditFilter, EventKind, LinkKind, Store, StoredIdempotency, StoredLink, StoredSecondFactor, UsageEvent,
+    AuditFilter, EventKind, LinkKind, Store, StoredIdempotency, StoredLink, StoredSecondFactor, StoredSession,
+    UsageEvent,
 };
 
 use super::api_tokens::api_token;
@@ -15,13 +16,26 @@ use super::audit::entry;
 use super::history::analysis;
 use super::idempotency::request;
 use super::links::link;
+use super::second_factors::switch_on;
 use super::{NOW, begin_sign_in, later, session, successor, user};
 
 /// Fills every place of the store that knows users.
 pub(super) async fn settle(store: &dyn Store, id: &str, first: u8) {
     let email = format!("{id}@example.com");
     store.create_user(user(id, &email, Role::User)).await.unwrap();
-    store.create_session(session(first, Some(id), later(60))).await.unwrap();
+    let factor = StoredSecondFactor {
+        user_id: id.to_owned(),
+        sealed: vec![first],
+        confirmed: true,
+        last_step: 1,
+        recovery: vec![[first; 32]],
+    };
+    switch_on(store, &factor).await;
+    let made = StoredSession {
+        credentials: store.user(id).await.unwrap().unwrap().credentials,
+        ..session(first, Some(id), later(60))
+    };
+    assert!(store.create_session(made).await.unwrap());
     begin_sign_in(store, first, &format!("family-{first}"), id).await;
     store
         .rotate_refresh_token(&[first; 32], successor(first + 1), NOW)
@@ -39,14 +53,6 @@ pub(super) async fn settle(store: &dyn Store, id: &str, first: u8) {
     for link in [password, invitation] {
         store.insert_link(link).await.unwrap();
     }
-    let factor = StoredSecondFactor {
-        user_id: id.to_owned(),
-        sealed: vec![first],
-        confirmed: true,
-        last_step: 1,
-        recovery: vec![[first; 32]],
-    };
-    store.save_second_factor(factor).await.unwrap();
     store
         .insert_analysis(analysis(id, &format!("analysis-{first}"), NOW))
         .await

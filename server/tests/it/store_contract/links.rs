@@ -4,8 +4,9 @@ use app::types::Role;
 use futures::future::join_all;
 use pool::Timestamp;
 use server::email::Email;
-use server::store::{LinkKind, LinkUse, Store, StoreError, StoredLink};
+use server::store::{LinkKind, LinkUse, OPERATOR, Store, StoreError, StoredLink, StoredUser};
 
+use super::api_tokens::api_token;
 use super::{NOW, begin_sign_in, later, session, user};
 
 pub(super) fn link(number: u8, kind: LinkKind, expires_at: Timestamp) -> StoredLink {
@@ -17,7 +18,7 @@ pub(super) fn link(number: u8, kind: LinkKind, expires_at: Timestamp) -> StoredL
         email: is_invitation.then(|| Email::parse("new@example.com").unwrap()),
         role: is_invitation.then_some(Role::Viewer),
         user_id: (!is_invitation).then(|| "ada".to_owned()),
-        created_by: "admin".to_owned(),
+        created_by: OPERATOR.to_owned(),
         created_at: later(number.into()),
         expires_at,
     }
@@ -92,6 +93,7 @@ pub(super) async fn a_password_link_sets_one_password(store: &dyn Store) {
         .unwrap();
     store.create_session(session(1, Some("ada"), later(60))).await.unwrap();
     begin_sign_in(store, 1, "family", "ada").await;
+    store.insert_api_token(api_token(1, "ada")).await.unwrap();
     store.insert_link(link(1, LinkKind::Password, later(60))).await.unwrap();
     store
         .insert_link(link(2, LinkKind::Invitation, later(60)))
@@ -115,6 +117,7 @@ pub(super) async fn a_password_link_sets_one_password(store: &dyn Store) {
     assert_eq!(ada.password_hash, format!("hash-{}", good[0]));
     assert_eq!(uses[good[0]].as_deref(), Some("ada"));
     assert!(store.session(&[1; 32]).await.unwrap().is_none() && store.sign_in("family").await.unwrap().is_none());
+    assert!(store.api_tokens_of("ada").await.unwrap().is_empty());
 }
 
 pub(super) async fn a_new_password_ends_the_links_that_would_set_another(store: &dyn Store) {
@@ -130,4 +133,77 @@ pub(super) async fn a_new_password_ends_the_links_that_would_set_another(store: 
     store.set_password_hash("ada", "new".to_owned(), None).await.unwrap();
     assert!(store.link(&[1; 32]).await.unwrap().is_none());
     assert!(store.link(&[2; 32]).await.unwrap().is_some());
+}
+
+pub(super) async fn links_go_with_the_right_to_make_them(store: &dyn Store) {
+    for (id, email) in [("boss", "boss@example.com"), ("ada", "ada@example.com")] {
+        store.create_user(user(id, email, Role::Admin)).await.unwrap();
+    }
+    let changes: [(u8, &str, bool); 3] = [(10, "viewer", false), (20, "disabled", false), (30, "admin", true)];
+    for (number, change, stay) in changes {
+        for (number, kind) in [(number, LinkKind::Invitation), (number + 1, LinkKind::Password)] {
+            let mut made = link(number, kind, later(60));
+            made.created_by = "boss".to_owned();
+            store.insert_link(made).await.unwrap();
+        }
+        match change {
+            "disabled" => store.set_user_disabled("boss", true).await.unwrap(),
+            role => store.set_role("boss", Role::parse(role).unwrap()).await.unwrap(),
+        };
+        for number in [number, number + 1] {
+            assert_eq!(store.link(&[number; 32]).await.unwrap().is_some(), stay, "{change}");
+        }
+        store.set_user_disabled("boss", false).await.unwrap();
+        store.set_role("boss", Role::Admin).await.unwrap();
+    }
+    store
+        .insert_link(link(40, LinkKind::Password, later(60)))
+        .await
+        .unwrap();
+    store.set_user_disabled("ada", true).await.unwrap();
+    assert!(
+        store.link(&[40; 32]).await.unwrap().is_none(),
+        "nor is one used that sets the password of who is disabled"
+    );
+}
+
+pub(super) async fn a_link_of_somebody_who_may_make_none_is_not_good(store: &dyn Store) {
+    store
+        .create_user(user("ada", "ada@example.com", Role::User))
+        .await
+        .unwrap();
+    let away = StoredUser {
+        disabled: true,
+        ..user("away", "away@example.com", Role::Admin)
+    };
+    store.create_user(away).await.unwrap();
+    store
+        .create_user(user("boss", "boss@example.com", Role::Admin))
+        .await
+        .unwrap();
+    for (number, maker, is_good) in [
+        (10, "ada", false),
+        (20, "away", false),
+        (30, "nobody", false),
+        (40, "boss", true),
+        (50, OPERATOR, true),
+    ] {
+        for (number, kind) in [(number, LinkKind::Invitation), (number + 1, LinkKind::Password)] {
+            let mut made = link(number, kind, later(60));
+            made.created_by = maker.to_owned();
+            store.insert_link(made).await.unwrap();
+        }
+        let guest = user(
+            &format!("guest{number}"),
+            &format!("guest{number}@example.com"),
+            Role::Viewer,
+        );
+        let used = store.create_invited_user(&[number; 32], guest, NOW).await.unwrap();
+        assert_eq!(used == LinkUse::Created, is_good, "{maker}");
+        let set = store
+            .set_password_by_link(&[number + 1; 32], "new".to_owned(), NOW)
+            .await
+            .unwrap();
+        assert_eq!(set.is_some(), is_good, "{maker}");
+    }
 }

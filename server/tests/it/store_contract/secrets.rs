@@ -4,6 +4,7 @@ use futures::future::try_join_all;
 use server::store::{EnvironmentKey, NewStoredKey, SealedValue, Store, StoredSecondFactor};
 
 use super::NOW;
+use super::second_factors::switch_on;
 
 /// A key of the console, one of the environment, a second factor and a secret of the server.
 async fn four_records(store: &dyn Store) -> (u64, StoredSecondFactor) {
@@ -31,7 +32,7 @@ async fn four_records(store: &dyn Store) -> (u64, StoredSecondFactor) {
         last_step: 9,
         recovery: Vec::new(),
     };
-    store.save_second_factor(factor.clone()).await.unwrap();
+    switch_on(store, &factor).await;
     store.insert_server_secret("lookup", vec![3]).await.unwrap();
     (id, factor)
 }

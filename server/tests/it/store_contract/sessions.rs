@@ -73,7 +73,7 @@ pub(super) async fn what_has_expired_is_removed_and_nothing_else(store: &dyn Sto
         expires_at: later(60),
         ..sign_in("old", "ada")
     };
-    store.insert_refresh_token(old, old_sign_in).await.unwrap();
+    store.insert_refresh_token(old, old_sign_in, 0).await.unwrap();
     begin_sign_in(store, 2, "family", "ada").await;
     for (number, expires) in [(1, 60), (2, 61)] {
         store

@@ -1,6 +1,6 @@
 //! Sign-ins of the API and their refresh tokens.
 
-use server::store::{Rotation, Store, StoreError, StoredSignIn};
+use server::store::{Rotation, Store, StoreError, StoredSignIn, Successor};
 
 use super::{NOW, begin_sign_in, later, session, sign_in, successor, token};
 
@@ -91,7 +91,7 @@ pub(super) async fn concurrent_uses_of_a_refresh_token_have_one_winner(store: &d
 pub(super) async fn a_sign_in_lives_as_long_as_its_tokens(store: &dyn Store) {
     begin_sign_in(store, 1, "family", "ada").await;
     let again = store
-        .insert_refresh_token(token(9, "family", "ada"), sign_in("family", "ada"))
+        .insert_refresh_token(token(9, "family", "ada"), sign_in("family", "ada"), 0)
         .await;
     assert!(
         matches!(again, Err(StoreError::Conflict { .. })),
@@ -137,6 +137,26 @@ pub(super) async fn a_sign_in_is_ended_by_its_user_only(store: &dyn Store) {
     assert_eq!(store.sign_in("family").await.unwrap(), None);
     let spent = store.rotate_refresh_token(&[1; 32], successor(2), NOW).await.unwrap();
     assert!(matches!(spent, Rotation::Reused { .. }));
+}
+
+pub(super) async fn a_sign_in_ends_in_the_end_however_much_it_is_used(store: &dyn Store) {
+    begin_sign_in(store, 1, "family", "ada").await;
+    let next = |number: u8, seconds: u64| Successor {
+        expires_at: later(seconds + 3600),
+        life_max: std::time::Duration::from_secs(5000),
+        ..successor(number)
+    };
+    let rotate = async |number: u8, seconds: u64| {
+        store
+            .rotate_refresh_token(&[number; 32], next(number + 1, seconds), later(seconds))
+            .await
+            .unwrap()
+    };
+    assert!(matches!(rotate(1, 3000).await, Rotation::Fresh { .. }));
+    assert!(matches!(rotate(2, 4999).await, Rotation::Fresh { .. }));
+    let sign_in = store.sign_in("family").await.unwrap().unwrap();
+    assert_eq!(sign_in.expires_at, later(5000));
+    assert_eq!(rotate(3, 5000).await, Rotation::Expired);
 }
 
 pub(super) async fn everything_of_a_user_ends_but_what_is_named(store: &dyn Store) {

@@ -39,7 +39,10 @@ async fn sign_ins_of_before_the_upgrade_go_on() {
     let (_dir, path) = written_by(4, &rows.concat());
     let store = SqliteStore::open(&path).expect("upgraded");
     let user = store.user("ada").await.expect("read").expect("a user");
-    assert_eq!((user.disabled, user.last_sign_in_at), (false, None));
+    assert_eq!(
+        (user.disabled, user.last_sign_in_at, user.credentials),
+        (false, None, 0)
+    );
     let at = |days_ago: u64| Timestamp::from_millis(NOW_MS - days_ago * DAY_MS);
     let expected = StoredSignIn {
         family: "lives".to_owned(),
@@ -55,6 +58,7 @@ async fn sign_ins_of_before_the_upgrade_go_on() {
     let successor = Successor {
         token: [9; 32],
         expires_at: Timestamp::from_millis(NOW_MS + 30 * DAY_MS),
+        life_max: std::time::Duration::from_secs(90 * 24 * 3600),
     };
     let rotated = store
         .rotate_refresh_token(&[3; 32], successor, at(0))
@@ -70,10 +74,10 @@ async fn sign_ins_of_before_the_upgrade_go_on() {
 
 #[tokio::test]
 async fn every_earlier_version_is_brought_up_to_date() {
-    for version in 1..=5 {
+    for version in 1..=6 {
         let (_dir, path) = written_by(version, "INSERT INTO pool_records VALUES ('kept', '1');");
         let store = SqliteStore::open(&path).expect("upgraded");
-        assert_eq!(store.schema_version().await.expect("read"), 6, "from {version}");
+        assert_eq!(store.schema_version().await.expect("read"), 7, "from {version}");
         assert_eq!(store.pool_records().await.expect("read").len(), 1);
         assert_eq!(store.audit_head().await.expect("read"), None);
     }
