@@ -136,7 +136,8 @@ test.describe('another site', () => {
         await page.locator('#forged').evaluate((form: HTMLFormElement) => form.submit());
         const refused = await answer;
         expect(refused.status()).toBe(403);
-        await page.waitForLoadState();
+        // The answer is there before the browser has moved to it.
+        await page.waitForURL(`${keypool.url}/account/name`);
 
         await page.goto(`${keypool.url}/account`);
         await expect(page, 'still signed in').toHaveURL('/account');

@@ -63,7 +63,8 @@ pub const DISABLE_EFFECT: &str = "The account is signed out everywhere, its toke
 pub const ENABLE: &str = "Enable";
 pub const ENABLE_EFFECT: &str = "The account can sign in again, with everything it had.";
 pub const SIGN_OUT: &str = "Sign out everywhere";
-pub const SIGN_OUT_EFFECT: &str = "Every session of the account ends, in browsers and programs. API tokens stay.";
+pub const SIGN_OUT_EFFECT: &str =
+    "Every session of the account ends, in browsers and programs, and so does every API token.";
 pub const PASSWORD_LINK: &str = "Create password link";
 pub const PASSWORD_LINK_EFFECT: &str =
     "For somebody who forgot the password: a link on which a new one is chosen. It works once.";

@@ -8,6 +8,7 @@ use pool::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tracing::info;
 
 use super::one_time::OneTimeToken;
 use super::password::Password;
@@ -105,7 +106,10 @@ impl Accounts {
         };
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let matches = self.hasher.verify(Password::unchecked(form.password), hash).await?;
+        let known = user.as_ref().map(|user| user.id.clone());
         let Some(user) = user.filter(|user| matches && !user.disabled) else {
+            // Not what was typed: people type passwords into the wrong field.
+            info!(account = known.as_deref(), %from, "a sign-in was refused");
             let message = "The e-mail or the password is not right.";
             return Err(AppError::new(ErrorCode::Unauthenticated, message));
         };
@@ -150,7 +154,8 @@ impl Accounts {
     ) -> Result<Verified, AppError> {
         // Switched off meanwhile: then the password is enough.
         if let Some(factor) = self.confirmed_factor(&user.id).await? {
-            self.take_code(&factor, code, from, now).await?;
+            let taken = self.take_code(&factor, code, from, now).await;
+            taken.inspect_err(|_| info!(account = user.id, %from, "a code of a second factor was refused"))?;
         }
         self.throttle.forgive(&user.email, from, now);
         Ok(Verified::of(user))

@@ -34,7 +34,13 @@ const REQUEST_HEADERS: [HeaderName; 6] = [
     HeaderName::from_static("x-goog-api-key"),
     HeaderName::from_static("x-api-key"),
 ];
-const RESPONSE_HEADERS: [HeaderName; 4] = [REQUEST_ID, RATE_LIMIT, RATE_LIMIT_POLICY, header::RETRY_AFTER];
+const RESPONSE_HEADERS: [HeaderName; 5] = [
+    REQUEST_ID,
+    RATE_LIMIT,
+    RATE_LIMIT_POLICY,
+    header::RETRY_AFTER,
+    HeaderName::from_static("idempotency-replayed"),
+];
 
 type Refused = fn(ProtectionError) -> Response;
 

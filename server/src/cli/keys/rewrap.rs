@@ -74,8 +74,12 @@ pub(super) fn report(report: &RewrapReport) -> String {
     );
     if standing.left == 0 {
         text += match (standing.can_make_key, standing.previous_master_key.is_some()) {
-            (false, true) => "\nthe old master key opens nothing any more: remove KEYPOOL_MASTER_KEY_PREVIOUS",
-            (true, _) => "\nkeep a copy of master.key in another place than backups: without it they open nowhere",
+            (false, true) => {
+                "\nnothing that is stored needs the old master key any more: remove KEYPOOL_MASTER_KEY_PREVIOUS. Backups of before still open with it alone"
+            }
+            (true, _) => {
+                "\nkeep a copy of master.key in another place than backups: without it they open nowhere. Backups of before open with the old key alone, which is not here any more: make a new one"
+            }
             (false, false) => "",
         };
     }

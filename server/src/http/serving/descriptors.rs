@@ -1,6 +1,6 @@
 //! Connections within what the system gives this process.
 
-use tracing::warn;
+use tracing::info;
 
 use crate::config::ConnectionBounds;
 
@@ -15,10 +15,10 @@ pub(super) fn within_limit(bounds: ConnectionBounds) -> ConnectionBounds {
     let Some(limit) = limit() else { return bounds };
     let possible = (limit.saturating_sub(RESERVED) / 2).max(LEAST);
     if bounds.max > possible {
-        warn!(
+        info!(
             limit,
             connections = possible,
-            "the limit of open files (ulimit -n) allows fewer connections than CONNECTIONS_MAX"
+            "the limit of open files allows fewer connections than CONNECTIONS_MAX: raise it (ulimit -n, LimitNOFILE) for more"
         );
     }
     let max = if bounds.max == 0 {

@@ -228,7 +228,7 @@ async fn an_allowed_origin_reads_answers_errors_too_and_gets_no_cookie() {
         assert_eq!(text(answer.headers(), "access-control-allow-origin"), ALLOWED, "{path}");
         assert_eq!(
             text(answer.headers(), "access-control-expose-headers"),
-            "x-request-id,ratelimit,ratelimit-policy,retry-after"
+            "x-request-id,ratelimit,ratelimit-policy,retry-after,idempotency-replayed"
         );
         assert!(
             !answer.headers().contains_key("access-control-allow-credentials"),
