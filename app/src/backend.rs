@@ -1,5 +1,7 @@
 //! All that pages may ask of the server. Pages find it in the Leptos context as [`BackendRef`].
 
+mod usage;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,6 +11,8 @@ use crate::types::{
     Account, ActiveSession, Analysis, AnalysisPage, ApiToken, AuditPage, AuditVerdict, DoctorReport, Invitation,
     PoolKey, ServiceStatus, SetUp, TwoFactor, TwoFactorSecret,
 };
+
+pub use usage::{UsageBackend, UsageBackendRef};
 
 pub type BackendRef = Arc<dyn Backend>;
 

@@ -20,6 +20,8 @@ pub mod types;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod backend;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod charts;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod context;
 #[cfg(not(target_arch = "wasm32"))]
 mod document;

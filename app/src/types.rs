@@ -5,6 +5,7 @@
 
 mod account;
 mod analysis;
+mod analytics;
 mod audit;
 mod doctor;
 mod keys;
@@ -23,6 +24,12 @@ pub use analysis::{
     Analysis, AnalysisPage, AnalysisResult, AnalysisState, AnalysisSummary, AnalyzeRequest, Attempt, IMAGE_TYPES,
     IMAGES_BYTES_MAX, IMAGES_MAX, Image, Kind, PROMPT_CHARS_MAX, Phase, Progress, StreamEvent, TokenUsage,
     is_model_name,
+};
+pub use analytics::{
+    ApiUsage, AttemptRow, Bucket, CellForecast, Coverage, ErrorCount, ErrorReport, ErrorRow, Forecast, HourOfKey,
+    HourlyPattern, HourlyRow, KeyCount, KeyStat, Measures, Overview, RealTimeMetrics, RealTimeStatistics,
+    RequestDetail, RequestPage, RequestQuery, RequestRow, SeedAlert, Series, SeriesBy, Step, TimeRange, Timeseries,
+    UsageQuery, UsageStat, UsageSummary,
 };
 pub use audit::{AuditEntry, AuditFault, AuditPage, AuditVerdict};
 pub use doctor::{
