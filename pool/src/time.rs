@@ -32,6 +32,13 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
+    /// This instant moved back, at most to the epoch.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// None for the epoch, where that stands for "never".
     pub(crate) fn unless_epoch(self) -> Option<Self> {
         (self.0 > 0).then_some(self)

@@ -30,7 +30,7 @@ use crate::keyring::Keyring;
 use crate::performance::Performance;
 use crate::provider::{Answer, Content, Failure, Mode, Provider};
 use crate::shared_pool::{LeaseGuard, SharedPool};
-use crate::store::Store;
+use crate::store::{EventKey, Store};
 use crate::usage::Recorder;
 use crate::waiting::{Ticket, WaitingRoom};
 
@@ -72,6 +72,8 @@ pub struct Caller {
     /// `web`, `api` or `doctor`.
     pub surface: &'static str,
     pub user_agent: Option<String>,
+    /// Of the API token, when one was used.
+    pub token_id: Option<String>,
 }
 
 impl Caller {
@@ -155,6 +157,8 @@ struct Analysis {
     first_text_ms: Option<u64>,
     /// Why the last call did not do.
     last_failure: Option<Failure>,
+    /// The key that was asked last.
+    last_key: Option<EventKey>,
     /// The pool's state changed in a way that a crash must not forget.
     must_settle: bool,
     /// Identical requests wait for this one's answer.
@@ -235,6 +239,7 @@ impl Analysis {
             text: String::new(),
             first_text_ms: None,
             last_failure: None,
+            last_key: None,
             must_settle: false,
             lead: None,
             followed: false,

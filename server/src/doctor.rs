@@ -8,7 +8,6 @@ mod performance_test;
 mod place;
 mod reach;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use app::types::{
@@ -19,11 +18,12 @@ use pool::Timestamp;
 use tracing::warn;
 
 use crate::analysis::Deps;
+use crate::analytics::{self, Stretch};
 use crate::cache::QueueFigures;
 use crate::clock::{Clock, provider_day_start, rfc3339};
 use crate::keys::Keys;
 use crate::status::StatusReader;
-use crate::store::{DeliveryState, EventKind, NotificationRecord, StoreError};
+use crate::store::{DeliveryState, Dimensions, EventKind, NotificationRecord, StoreError};
 
 pub use examine::{ChannelFacts, Facts, StoreFacts, examine};
 pub use place::{DataDir, Place, SecretSource};
@@ -252,7 +252,7 @@ impl Service {
 
     async fn usage(&self, now: Timestamp) -> Option<UsageStatistics> {
         let since = provider_day_start(now);
-        match self.keys_used(since).await {
+        match self.keys_used(since, now).await {
             Ok(keys) => Some(UsageStatistics {
                 day_since: rfc3339(since),
                 keys,
@@ -265,24 +265,23 @@ impl Service {
         }
     }
 
-    async fn keys_used(&self, since: Timestamp) -> Result<Vec<KeyUsage>, StoreError> {
-        let mut keys = BTreeMap::<u32, KeyUsage>::new();
-        for row in self.analysis.store.usage_counts(since).await? {
-            let (EventKind::Attempt, Some(key_number)) = (row.kind, row.key_number) else {
-                continue;
-            };
-            let key = keys.entry(key_number).or_default();
-            key.key_number = key_number;
-            key.requests += row.count;
-            let side = if row.success {
-                &mut key.successes
-            } else {
-                &mut key.failures
-            };
-            *side += row.count;
-            key.total_tokens += row.total_tokens;
-        }
-        Ok(keys.into_values().collect())
+    async fn keys_used(&self, since: Timestamp, now: Timestamp) -> Result<Vec<KeyUsage>, StoreError> {
+        let by = Dimensions {
+            key: true,
+            ..Dimensions::default()
+        };
+        let store = self.analysis.store.as_ref();
+        let rows = analytics::sums(store, EventKind::Attempt, Stretch::until(since, now), by).await?;
+        let keys = rows.into_iter().filter_map(|row| {
+            Some(KeyUsage {
+                key_number: row.key_number?,
+                requests: row.sums.count,
+                successes: row.sums.successes,
+                failures: row.sums.failures(),
+                total_tokens: row.sums.total_tokens,
+            })
+        });
+        Ok(keys.collect())
     }
 
     async fn siblings(&self) -> Vec<SiblingProposal> {

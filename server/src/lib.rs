@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod analysis;
+pub mod analytics;
 pub mod announcer;
 pub mod api_tokens;
 pub mod audit;
@@ -21,6 +22,7 @@ pub mod http;
 pub mod idempotency;
 pub mod keyring;
 pub mod keys;
+pub mod latency;
 pub mod logging;
 pub mod network;
 pub mod notify;

@@ -10,17 +10,20 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::analytics::{self, Stretch};
 use crate::announcer::Announcer;
 use crate::clock::{next_provider_midnight, provider_day_start};
 use crate::grouping::Grouping;
 use crate::shared_pool::{LogEntry, SharedPool};
-use crate::store::{Store, StoreError, StoredKey};
+use crate::store::{Dimensions, EventBounds, EventFilter, EventKind, Order, Store, StoreError, StoredKey, UsageEvent};
 
 mod counts;
 mod stored;
 
 /// How often counters, which no single change records, are stored.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// What a quota of a minute looks back to.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Runs until `stop`, then stores what is left and a last checkpoint.
 pub async fn run(
@@ -134,9 +137,40 @@ pub async fn load(store: &dyn Store, keys: &[StoredKey], now: Timestamp) -> Resu
             None => warn!(%key, "a stored record of the pool cannot be read and is left out"),
         }
     }
-    let today = store.usage_counts(provider_day_start(now)).await?;
+    let by = Dimensions {
+        key: true,
+        model: true,
+        outcome: true,
+        ..Dimensions::default()
+    };
+    let today = Stretch::until(provider_day_start(now), now);
+    let today = analytics::sums(store, EventKind::Attempt, today, by).await?;
     counts::resume(&mut records, &today, keys, next_provider_midnight(now));
-    let minute_ago = Timestamp::from_millis(now.as_millis().saturating_sub(60_000));
-    counts::resume_minute(&mut records, &store.usage_counts(minute_ago).await?, keys);
+    let last_minute = calls_since(store, now.minus(MINUTE)).await?;
+    counts::resume_minute(&mut records, &last_minute, keys);
     Ok(records)
+}
+
+/// Calls to the provider from an instant on.
+async fn calls_since(store: &dyn Store, since: Timestamp) -> Result<Vec<UsageEvent>, StoreError> {
+    let filter = EventFilter {
+        kind: Some(EventKind::Attempt),
+        from: Some(since),
+        ..EventFilter::default()
+    };
+    let bounds = EventBounds {
+        events_max: 10_000,
+        looked_at_max: 20_000,
+    };
+    let (mut calls, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store
+            .usage_events(filter.clone(), Order::OldestFirst, cursor, bounds)
+            .await?;
+        calls.extend(page.events);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(calls);
+        }
+    }
 }

@@ -14,11 +14,12 @@ use pool::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use crate::analytics::{self, Stretch};
 use crate::announcer::Announcer;
 use crate::clock::{Clock, PROVIDER_ZONE, provider_day_start};
 use crate::keys::Keys;
 use crate::status::StatusReader;
-use crate::store::{EventKind, Store, StoreError, UsageCount};
+use crate::store::{Dimensions, EventKind, Rollup, Store, StoreError};
 
 const HEALTH_CHECK_EVERY: Duration = Duration::from_secs(30 * 60);
 /// After the provider's midnight: what rests until then comes back within two minutes of it.
@@ -135,9 +136,20 @@ async fn end_day(deps: &Deps, now: Timestamp) {
 /// The provider's day before the one that `now` is in, in one line.
 async fn day_report(store: &dyn Store, now: Timestamp) -> Result<String, StoreError> {
     let today = provider_day_start(now);
-    let yesterday = provider_day_start(Timestamp::from_millis(today.as_millis().saturating_sub(1)));
-    let (since_yesterday, since_today) = (store.usage_counts(yesterday).await?, store.usage_counts(today).await?);
-    Ok(report(&since_yesterday, &since_today))
+    let yesterday = provider_day_start(today.minus(Duration::from_millis(1)));
+    let day = Stretch {
+        from: yesterday,
+        to: today,
+        now,
+    };
+    let requests = analytics::sums(store, EventKind::Request, day, Dimensions::default()).await?;
+    let by = Dimensions {
+        key: true,
+        outcome: true,
+        ..Dimensions::default()
+    };
+    let calls = analytics::sums(store, EventKind::Attempt, day, by).await?;
+    Ok(report(&requests, &calls))
 }
 
 #[derive(Default)]
@@ -146,29 +158,19 @@ struct KeyDay {
     refused_for_the_day: u64,
 }
 
-/// `since_yesterday` counts the hours of today too: `since_today` is taken from it.
-fn report(since_yesterday: &[UsageCount], since_today: &[UsageCount]) -> String {
-    let mut requests = 0_u64;
+fn report(requests: &[Rollup], calls: &[Rollup]) -> String {
+    let requests: u64 = requests.iter().map(|row| row.sums.count).sum();
     let mut keys: BTreeMap<u32, KeyDay> = BTreeMap::new();
-    let mut count = |counts: &[UsageCount], add: fn(u64, u64) -> u64| {
-        for row in counts {
-            match (row.kind, row.key_number) {
-                (EventKind::Request, _) => requests = add(requests, row.count),
-                (EventKind::Attempt, Some(number)) => {
-                    let day = keys.entry(number).or_default();
-                    day.calls = add(day.calls, row.count);
-                    if row.outcome == "day_quota" {
-                        day.refused_for_the_day = add(day.refused_for_the_day, row.count);
-                    }
-                }
-                (EventKind::Attempt, None) => {}
-            }
+    for row in calls {
+        let Some(number) = row.key_number else { continue };
+        let day = keys.entry(number).or_default();
+        day.calls += row.sums.count;
+        if row.outcome.as_deref() == Some("day_quota") {
+            day.refused_for_the_day += row.sums.count;
         }
-    };
-    count(since_yesterday, u64::saturating_add);
-    count(since_today, u64::saturating_sub);
+    }
     let mut line = format!("The provider's day has ended: {requests} request(s).");
-    for (number, day) in keys.iter().filter(|(_, day)| day.calls > 0) {
+    for (number, day) in &keys {
         let spent = if day.refused_for_the_day > 0 {
             ", day quota used up"
         } else {
@@ -214,6 +216,7 @@ fn health(available: u32, total: u32) -> Health {
 mod tests {
     use super::*;
     use crate::clock::rfc3339;
+    use crate::store::Sums;
 
     fn at(text: &str) -> Timestamp {
         let instant: jiff::Timestamp = text.parse().expect("a timestamp");
@@ -257,36 +260,28 @@ mod tests {
         assert_eq!(plan.check_at, clock.now().plus(HEALTH_CHECK_EVERY));
     }
 
-    fn row(kind: EventKind, key: Option<u32>, outcome: &str, count: u64) -> UsageCount {
-        UsageCount {
-            key_id: key.map(u64::from),
-            key_number: key,
-            model: "gemini-2.5-flash".to_owned(),
-            kind,
-            outcome: outcome.to_owned(),
-            success: outcome == "success",
-            count,
-            total_tokens: 0,
-            last_at: Timestamp::from_millis(0),
+    fn row(key_number: Option<u32>, outcome: &str, count: u64) -> Rollup {
+        Rollup {
+            key_number,
+            outcome: Some(outcome.to_owned()),
+            sums: Sums {
+                count,
+                ..Sums::default()
+            },
+            ..Rollup::default()
         }
     }
 
     #[test]
-    fn the_day_is_told_by_key_and_without_what_the_new_day_brought() {
-        let yesterday = [
-            row(EventKind::Request, None, "success", 12),
-            row(EventKind::Attempt, Some(1), "success", 10),
-            row(EventKind::Attempt, Some(1), "day_quota", 1),
-            row(EventKind::Attempt, Some(2), "success", 2),
-            row(EventKind::Attempt, Some(3), "success", 1),
-        ];
-        let today = [
-            row(EventKind::Request, None, "success", 1),
-            row(EventKind::Attempt, Some(3), "success", 1),
+    fn the_day_is_told_by_key() {
+        let calls = [
+            row(Some(1), "success", 10),
+            row(Some(1), "day_quota", 1),
+            row(Some(2), "success", 2),
         ];
         assert_eq!(
-            report(&yesterday, &today),
-            "The provider's day has ended: 11 request(s). Key 1: 11 call(s), day quota used up. Key 2: 2 call(s)."
+            report(&[row(None, "success", 11), row(None, "no_key", 1)], &calls),
+            "The provider's day has ended: 12 request(s). Key 1: 11 call(s), day quota used up. Key 2: 2 call(s)."
         );
     }
 

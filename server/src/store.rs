@@ -14,6 +14,7 @@ mod notifications;
 mod records;
 mod sealed;
 pub mod sqlite;
+mod usage;
 
 use std::path::Path;
 
@@ -31,9 +32,13 @@ pub use notifications::{
 };
 pub use records::{
     Digest, EnvironmentKey, EventKey, EventKind, KeyChange, LinkUse, NewStoredKey, Rotation, StoredAnalysis, StoredKey,
-    StoredRefreshToken, StoredSession, StoredUser, Successor, UsageCount, UsageEvent, Word,
+    StoredRefreshToken, StoredSession, StoredUser, Successor, UsageEvent, Word,
 };
 pub use sealed::SealedValue;
+pub use usage::{
+    Added, Dimensions, EventBounds, EventCursor, EventFilter, EventPage, Grain, Level, Order, Piece, Rollup,
+    RollupQuery, Slot, Sums, roll_up,
+};
 
 use crate::email::Email;
 
@@ -388,11 +393,25 @@ pub trait Store: Send + Sync + 'static {
 
     // --- Usage ---
 
-    /// Events whose id is stored already are left out, so that a batch may be sent again.
+    /// Stores events and adds them to the rollups of their minute, quarter, hour and day. Events whose id is stored already
+    /// are left out and not counted again, so that a batch may be sent again after it failed.
     async fn append_usage(&self, events: Vec<UsageEvent>) -> Result<()>;
 
-    /// Counts from `since` on by key, model, kind and outcome: what the pool's day counters are restored from.
-    async fn usage_counts(&self, since: Timestamp) -> Result<Vec<UsageCount>>;
+    /// Rollups added up, in the order of start, key number, model, operation and outcome. There is no row for nothing.
+    async fn usage_rollups(&self, query: RollupQuery) -> Result<Vec<Rollup>>;
+
+    /// Events in the order of instant and id, from after `cursor` on.
+    async fn usage_events(
+        &self,
+        filter: EventFilter,
+        order: Order,
+        cursor: Option<EventCursor>,
+        bounds: EventBounds,
+    ) -> Result<EventPage>;
+
+    /// Removes events before the instant and rollups that ended before what [`Level::kept`] says of their level, in pieces
+    /// between which others get their turn. Returns how many events.
+    async fn prune_usage(&self, events_before: Timestamp, now: Timestamp) -> Result<u64>;
 
     // --- Settings ---
 

@@ -95,6 +95,7 @@ fn event(number: usize, at: Timestamp, keys: &[EventKey]) -> UsageEvent {
         at,
         request_id: format!("request-{}", number / 2),
         key: keys.get(number / 2 % keys.len()).cloned(),
+        attempts: 1,
         model: MODELS[number / 4 % MODELS.len()].to_owned(),
         operation: "generateContentText".into(),
         surface: "api".into(),

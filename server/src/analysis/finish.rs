@@ -130,11 +130,13 @@ impl Analysis {
             error_type(outcome, false),
             usage,
         );
+        event.attempts = 1;
         event.key = Some(EventKey {
             id: facts.key.0,
             number: facts.number,
             project: Some(facts.project.to_string()),
         });
+        self.last_key.clone_from(&event.key);
         event.response_time_ms = ms;
         event.first_token_ms = first_text_ms;
         self.deps.recorder.record(Entry::Usage(Box::new(event)));
@@ -153,6 +155,8 @@ impl Analysis {
     ) {
         let mut event = self.event(EventKind::Request, success, outcome, error_type, usage);
         event.cached = cached;
+        event.key.clone_from(&self.last_key);
+        event.attempts = self.attempts.len() as u32;
         self.deps
             .performance
             .record_request(event.response_time_ms, cached, error_type.filter(|_| !success));
@@ -173,6 +177,7 @@ impl Analysis {
             at: self.deps.clock.now(),
             request_id: self.caller.request_id.clone(),
             key: None,
+            attempts: 0,
             model: self.model.clone(),
             operation: Word::Borrowed(match self.request.kind() {
                 Kind::Text => "generateContentText",
@@ -191,7 +196,7 @@ impl Analysis {
             total_tokens: usage.total_tokens,
             cached: false,
             user_id: Some(self.caller.user_id.clone()).filter(|_| !self.caller.is_nobody()),
-            token_id: None,
+            token_id: self.caller.token_id.clone(),
             user_agent: self.caller.user_agent.clone(),
         }
     }

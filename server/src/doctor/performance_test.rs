@@ -25,6 +25,7 @@ pub(super) async fn run(deps: &Arc<Deps>) -> PerformanceTest {
         request_id: uuid::Uuid::now_v7().to_string(),
         surface: "doctor",
         user_agent: None,
+        token_id: None,
     };
     let started = Instant::now();
     let result = analysis::run_whole(Arc::clone(deps), request, caller).await;

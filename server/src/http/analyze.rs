@@ -89,6 +89,7 @@ pub(super) fn caller(signed_in: &SignedIn, request_id: RequestId, headers: &Head
         request_id: request_id.0,
         surface: signed_in.surface,
         user_agent: user_agent.map(|text| text.chars().take(200).collect()),
+        token_id: signed_in.api_token().map(str::to_owned),
     }
 }
 

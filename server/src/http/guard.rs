@@ -91,6 +91,16 @@ pub(super) struct SignedIn {
     pub credential: Credential,
 }
 
+impl SignedIn {
+    /// The id of the API token that came with the request.
+    pub(super) fn api_token(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::ApiToken { id, .. } => Some(id),
+            Credential::Session(_) | Credential::AccessToken { .. } | Credential::Operator => None,
+        }
+    }
+}
+
 /// By what the caller is known.
 #[derive(Clone, Debug)]
 pub(super) enum Credential {

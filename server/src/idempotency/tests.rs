@@ -6,6 +6,7 @@ fn caller(user_id: &str) -> Caller {
         request_id: "r".to_owned(),
         surface: "api",
         user_agent: None,
+        token_id: None,
     }
 }
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use pool::{Limits, ProjectId, Record, StoredMinute, Timestamp};
 
-use crate::store::{EventKind, StoredKey, UsageCount};
+use crate::store::{Rollup, StoredKey, UsageEvent};
 
 /// Outcomes that the provider charges for.
 const CHARGED: [&str; 4] = ["success", "blocked", "empty", "truncated"];
 
-/// Raises the counts of the records to those of the day's events, and adds records for cells that have none yet.
-pub(super) fn resume(records: &mut Vec<Record>, events: &[UsageCount], keys: &[StoredKey], day_end: Timestamp) {
-    for ((project, model), count) in by_cell(events, keys) {
+/// Raises the counts of the records to those of the day's calls (by key, model and outcome), and adds records for cells
+/// that have none yet.
+pub(super) fn resume(records: &mut Vec<Record>, today: &[Rollup], keys: &[StoredKey], day_end: Timestamp) {
+    for ((project, model), count) in by_cell(today, keys) {
         let known = records.iter_mut().find_map(|record| match record {
             Record::Cell {
                 project: of,
@@ -42,49 +43,59 @@ pub(super) fn resume(records: &mut Vec<Record>, events: &[UsageCount], keys: &[S
     }
 }
 
-/// The same for the last minute. The cells exist: what was used in a minute was used today.
-pub(super) fn resume_minute(records: &mut [Record], events: &[UsageCount], keys: &[StoredKey]) {
-    for event in events.iter().filter(|event| is_charged(event)) {
-        let Some(project) = project_of(event, keys) else {
-            continue;
-        };
+/// The same for the calls of the last minute. The cells exist: what was used in a minute was used today.
+pub(super) fn resume_minute(records: &mut [Record], calls: &[UsageEvent], keys: &[StoredKey]) {
+    for ((project, of), used) in used_by_cell(calls, keys) {
         let cell = records.iter_mut().find_map(|record| match record {
             Record::Cell {
-                project: of,
+                project: named,
                 model,
                 minute,
                 ..
-            } if *of == project && *model == event.model => Some(minute),
+            } if *named == project && *model == of => Some(minute),
             _ => None,
         });
         let Some(minute) = cell else { continue };
-        let requests = u32::try_from(event.count).unwrap_or(u32::MAX);
         // What the pool itself stored is the better word, unless it is older.
-        if minute.is_none_or(|minute| minute.last_at < event.last_at) {
+        if minute.is_none_or(|minute| minute.last_at < used.last_at) {
             let known = minute.map_or(0, |minute| minute.requests);
             *minute = Some(StoredMinute {
-                requests: requests.max(known),
-                tokens: event.total_tokens,
-                last_at: event.last_at,
+                requests: used.requests.max(known),
+                ..used
             });
         }
     }
 }
 
-fn is_charged(event: &UsageCount) -> bool {
-    event.kind == EventKind::Attempt && CHARGED.contains(&event.outcome.as_str())
+fn used_by_cell(calls: &[UsageEvent], keys: &[StoredKey]) -> BTreeMap<(ProjectId, String), StoredMinute> {
+    let mut cells = BTreeMap::new();
+    for call in calls.iter().filter(|call| CHARGED.contains(&call.outcome.as_ref())) {
+        let Some(project) = project_of(call.key.as_ref().map(|key| key.id), keys) else {
+            continue;
+        };
+        let used = cells.entry((project, call.model.clone())).or_insert(StoredMinute {
+            requests: 0,
+            tokens: 0,
+            last_at: call.at,
+        });
+        used.requests = used.requests.saturating_add(1);
+        used.tokens = used.tokens.saturating_add(call.total_tokens);
+        used.last_at = used.last_at.max(call.at);
+    }
+    cells
 }
 
-fn project_of(event: &UsageCount, keys: &[StoredKey]) -> Option<ProjectId> {
-    let key = keys.iter().find(|key| Some(key.id) == event.key_id)?;
+fn project_of(key_id: Option<u64>, keys: &[StoredKey]) -> Option<ProjectId> {
+    let key = keys.iter().find(|key| Some(key.id) == key_id)?;
     Some(crate::keys::pool_entry(key).project)
 }
 
-fn by_cell(events: &[UsageCount], keys: &[StoredKey]) -> BTreeMap<(ProjectId, String), u64> {
+fn by_cell(rows: &[Rollup], keys: &[StoredKey]) -> BTreeMap<(ProjectId, String), u64> {
     let mut cells = BTreeMap::new();
-    for event in events.iter().filter(|event| is_charged(event)) {
-        if let Some(project) = project_of(event, keys) {
-            *cells.entry((project, event.model.clone())).or_insert(0) += event.count;
+    let is_charged = |row: &&Rollup| row.outcome.as_deref().is_some_and(|outcome| CHARGED.contains(&outcome));
+    for row in rows.iter().filter(is_charged) {
+        if let (Some(project), Some(model)) = (project_of(row.key_id, keys), &row.model) {
+            *cells.entry((project, model.clone())).or_insert(0) += row.sums.count;
         }
     }
     cells

@@ -213,8 +213,10 @@ pub struct UsageEvent {
     pub kind: EventKind,
     pub at: Timestamp,
     pub request_id: String,
-    /// Absent when no key was asked, such as for a cached answer.
+    /// Of a request the key that was asked last. Absent when none was, such as for a cached answer.
     pub key: Option<EventKey>,
+    /// Calls to the provider for a request; 1 of an attempt.
+    pub attempts: u32,
     pub model: String,
     /// Such as `generateContentText`, `generateContentVision`, `embed`, `countTokens`, `test`.
     pub operation: Word,
@@ -238,18 +240,4 @@ pub struct UsageEvent {
     /// Of the API token, when one was used.
     pub token_id: Option<String>,
     pub user_agent: Option<String>,
-}
-
-/// Events of one key, model, kind and outcome, counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsageCount {
-    pub key_id: Option<u64>,
-    pub key_number: Option<u32>,
-    pub model: String,
-    pub kind: EventKind,
-    pub outcome: String,
-    pub success: bool,
-    pub count: u64,
-    pub total_tokens: u64,
-    pub last_at: Timestamp,
 }

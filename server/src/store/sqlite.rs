@@ -29,13 +29,15 @@ use std::path::Path;
 use app::types::{Analysis, AnalysisPage, Role};
 use async_trait::async_trait;
 use pool::Timestamp;
+use rusqlite::Connection;
 use serde_json::Value;
 
 use super::{
-    AuditEntry, AuditFilter, AuditHead, Begun, Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, KeyChange,
-    LinkKind, LinkUse, NewStoredKey, NotificationPage, Result, Rotation, SealedValue, Store, StoredAnalysis,
-    StoredApiToken, StoredIdempotency, StoredKey, StoredLink, StoredNotification, StoredRefreshToken,
-    StoredSecondFactor, StoredSession, StoredSignIn, StoredUser, Successor, UsageCount, UsageEvent, UserChange,
+    AuditEntry, AuditFilter, AuditHead, Begun, Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, EventBounds,
+    EventCursor, EventFilter, EventPage, KeyChange, Level, LinkKind, LinkUse, NewStoredKey, NotificationPage, Order,
+    Result, Rollup, RollupQuery, Rotation, SealedValue, Store, StoredAnalysis, StoredApiToken, StoredIdempotency,
+    StoredKey, StoredLink, StoredNotification, StoredRefreshToken, StoredSecondFactor, StoredSession, StoredSignIn,
+    StoredUser, Successor, UsageEvent, UserChange,
 };
 use crate::email::Email;
 pub use offline::{Access, Held, check_whole, end_access, hold, lock_path, settle};
@@ -541,10 +543,51 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn usage_counts(&self, since: Timestamp) -> Result<Vec<UsageCount>> {
+    async fn usage_rollups(&self, query: RollupQuery) -> Result<Vec<Rollup>> {
         self.readers
-            .run(move |connection| usage::counts(connection, since))
+            .run(move |connection| usage::query(connection, &query))
             .await
+    }
+
+    async fn usage_events(
+        &self,
+        filter: EventFilter,
+        order: Order,
+        cursor: Option<EventCursor>,
+        bounds: EventBounds,
+    ) -> Result<EventPage> {
+        self.readers
+            .run(move |connection| usage::list(connection, &filter, order, cursor.as_ref(), bounds))
+            .await
+    }
+
+    async fn prune_usage(&self, events_before: Timestamp, now: Timestamp) -> Result<u64> {
+        let mut pruned = 0;
+        loop {
+            let piece = move |connection: &Connection| usage::prune_events(connection, events_before);
+            let count = self.writer.run(piece).await?;
+            pruned += count as u64;
+            if count < usage::PRUNED_AT_ONCE {
+                break;
+            }
+        }
+        self.writer
+            .run(move |connection| usage::prune_callers(connection, events_before))
+            .await?;
+        for level in Level::ALL {
+            let Some(kept) = level.kept() else { continue };
+            let before = now.minus(kept);
+            let prefixes = self
+                .readers
+                .run(move |connection| usage::rollup_prefixes(connection, level))
+                .await?;
+            for prefix in prefixes {
+                self.writer
+                    .run(move |connection| usage::prune_rollups(connection, level, prefix, before))
+                    .await?;
+            }
+        }
+        Ok(pruned)
     }
 
     async fn settings(&self) -> Result<Vec<(String, Value)>> {

@@ -13,6 +13,7 @@ mod second_factors;
 mod secrets;
 mod sessions;
 mod sign_ins;
+mod usage;
 mod whole;
 
 use std::time::Duration;
@@ -99,10 +100,15 @@ contract![
     history::the_history_comes_in_pages_newest_first,
     history::pages_do_not_shift_when_the_history_grows,
     history::an_analysis_belongs_to_its_user,
-    whole::usage_is_stored_once_however_often_it_is_sent,
-    whole::usage_is_counted_from_an_instant_on,
-    whole::usage_of_whole_hours_is_counted_with_the_piece_before_them,
-    whole::a_thousand_writers_at_once_all_succeed,
+    usage::usage_is_stored_once_however_often_it_is_sent,
+    usage::an_event_is_listed_as_it_was_appended,
+    usage::events_of_one_instant_are_paged_without_loss,
+    usage::events_are_filtered_by_all_that_is_asked,
+    usage::a_search_stops_where_it_has_looked_at_enough,
+    usage::rollups_add_up_to_the_events,
+    usage::old_usage_goes_and_what_it_adds_up_to_stays,
+    usage::more_old_usage_than_goes_at_once_goes_too,
+    usage::a_thousand_writers_at_once_all_succeed,
     notifications::a_setting_is_kept_replaced_and_removed,
     notifications::a_notification_is_stored_once_with_a_delivery_a_channel,
     notifications::deliveries_are_due_by_channel_and_time_until_they_ended,

@@ -1,51 +1,25 @@
-//! What is recorded of an analysis, read from the file that the server leaves behind.
+//! What is recorded of an analysis, read from the store that the server leaves behind.
 
 use app::types::Role;
 use base64::Engine as _;
-use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
+use server::store::sqlite::SqliteStore;
+use server::store::{EventBounds, EventFilter, Order, Store as _, UsageEvent};
 
 use crate::support::{App, Setup, spawn};
 
-#[derive(Debug, PartialEq, Eq)]
-struct Row {
-    kind: String,
-    key_number: Option<u32>,
-    outcome: String,
-    error_type: Option<String>,
-    success: bool,
-    operation: String,
-    surface: String,
-    prompt_tokens: u64,
-    output_tokens: u64,
-    total_tokens: u64,
-    request_id: String,
-}
-
-/// Stops the server in order and reads what it recorded, oldest first.
-async fn recorded(app: App) -> Vec<Row> {
+/// Stops the server in order and reads what it recorded, in the order of the ids.
+async fn recorded(app: App) -> Vec<UsageEvent> {
     let (data, _sim) = app.stop().await;
-    let file = data.path().join("data/keypool.db");
-    let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let sql = "SELECT kind, key_number, outcome, error_type, success, operation, surface, prompt_tokens, output_tokens, \
-               total_tokens, request_id FROM usage_events ORDER BY id";
-    let mut statement = database.prepare(sql).unwrap();
-    let rows = statement.query_map([], |row| {
-        Ok(Row {
-            kind: row.get(0)?,
-            key_number: row.get(1)?,
-            outcome: row.get(2)?,
-            error_type: row.get(3)?,
-            success: row.get(4)?,
-            operation: row.get(5)?,
-            surface: row.get(6)?,
-            prompt_tokens: row.get::<_, i64>(7)?.unsigned_abs(),
-            output_tokens: row.get::<_, i64>(8)?.unsigned_abs(),
-            total_tokens: row.get::<_, i64>(9)?.unsigned_abs(),
-            request_id: row.get(10)?,
-        })
-    });
-    rows.unwrap().map(Result::unwrap).collect()
+    let store = SqliteStore::open(&data.path().join("data/keypool.db")).unwrap();
+    let bounds = EventBounds {
+        events_max: 100,
+        looked_at_max: 100,
+    };
+    let page = store.usage_events(EventFilter::default(), Order::OldestFirst, None, bounds);
+    let mut events = page.await.unwrap().events;
+    events.sort_by(|left, right| left.id.cmp(&right.id));
+    events
 }
 
 fn setup(analytics: &str) -> Setup {
@@ -82,28 +56,28 @@ async fn a_failover_is_recorded_as_its_attempts_and_one_request() {
         .map(|row| {
             (
                 row.kind.as_str(),
-                row.key_number,
-                row.outcome.as_str(),
+                row.key.as_ref().map(|key| key.number),
+                row.attempts,
+                row.outcome.as_ref(),
                 row.error_type.as_deref(),
-                row.success,
             )
         })
         .collect();
     assert_eq!(
         told,
         [
-            ("attempt", Some(1), "day_quota", Some("quota"), false),
-            ("attempt", Some(2), "success", None, true),
-            ("request", None, "success", None, true),
-            ("attempt", Some(2), "success", None, true),
-            ("request", None, "success", None, true),
+            ("attempt", Some(1), 1, "day_quota", Some("quota")),
+            ("attempt", Some(2), 1, "success", None),
+            ("request", Some(2), 2, "success", None),
+            ("attempt", Some(2), 1, "success", None),
+            ("request", Some(2), 1, "success", None),
         ]
     );
     for (row, operation, surface, reply) in [
         (&rows[2], "generateContentText", "api", &text),
         (&rows[4], "generateContentVision", "web", &vision),
     ] {
-        assert_eq!((row.operation.as_str(), row.surface.as_str()), (operation, surface));
+        assert_eq!((row.operation.as_ref(), row.surface.as_ref()), (operation, surface));
         let usage = &reply.body["data"]["usage"];
         assert_eq!(Some(row.prompt_tokens), usage["promptTokens"].as_u64());
         assert_eq!(Some(row.output_tokens), usage["outputTokens"].as_u64());
@@ -120,5 +94,5 @@ async fn nothing_is_recorded_when_analytics_are_off() {
     let app = spawn(setup("false")).await;
     let token = app.user().await;
     assert_eq!(app.analyze(&token).await.status, 200);
-    assert_eq!(recorded(app).await, []);
+    assert!(recorded(app).await.is_empty());
 }

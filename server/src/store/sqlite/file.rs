@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
+use super::usage;
 use crate::private_files::{make_private_dir, owner_only};
 use crate::store::{Result, StoreError};
 
@@ -30,6 +31,7 @@ const MIGRATION_LIST: &[M<'static>] = &[
     M::up(include_str!("migrations/0005_accounts.sql")),
     M::up(include_str!("migrations/0006_audit_and_idempotency.sql")),
     M::up(include_str!("migrations/0007_credentials.sql")),
+    M::up(include_str!("migrations/0008_usage.sql")),
 ];
 pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_LIST);
 
@@ -100,6 +102,7 @@ pub(super) fn open(path: &Path, access: OpenFlags) -> Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.execute_batch("PRAGMA trusted_schema = OFF;")?;
+    usage::register(&connection)?;
     Ok(connection)
 }
 
@@ -185,12 +188,17 @@ mod tests {
 
     #[test]
     fn the_migrations_are_well_formed() {
-        MIGRATIONS.validate().expect("migrations run on an empty database");
+        let mut connection = Connection::open_in_memory().expect("a database in memory");
+        usage::register(&connection).expect("functions");
+        MIGRATIONS
+            .to_latest(&mut connection)
+            .expect("migrations run on an empty database");
     }
 
     #[test]
     fn the_application_id_is_the_one_the_first_migration_writes() {
         let mut connection = Connection::open_in_memory().expect("a database in memory");
+        usage::register(&connection).expect("functions");
         migrate(&mut connection).expect("migrated");
         let id: i64 = connection
             .query_row("PRAGMA application_id", [], |row| row.get(0))

@@ -1,38 +1,50 @@
-//! Usage events, and their counts by hour beside them, written together.
+//! Usage: events in the order of time, words and callers stored once, and rollups written with the events.
 
-use std::collections::BTreeMap;
+mod events;
+mod functions;
+mod prune;
+mod rollups;
 
-use pool::Timestamp;
-use rusqlite::{Connection, Row, params};
+use std::collections::HashMap;
 
-use super::convert::{at, from_id, from_whole, id, ms, whole};
-use super::error::unreadable;
-use crate::store::{EventKind, Result, UsageCount, UsageEvent};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
+use uuid::Uuid;
+
+use super::convert::{id, ms, whole};
+use crate::store::{EventKind, Level, Result, UsageEvent, roll_up};
+
+pub(super) use events::list;
+pub(super) use functions::register;
+pub(super) use prune::{PRUNED_AT_ONCE, prune_callers, prune_events, prune_rollups, rollup_prefixes};
+pub(super) use rollups::query;
 
 pub(super) fn append(connection: &Connection, events: &[UsageEvent]) -> Result<()> {
-    let sql = "INSERT INTO usage_events (id, kind, at, request_id, key_id, key_number, project, model, operation, \
-               surface, success, outcome, error_type, response_time_ms, first_token_ms, prompt_tokens, output_tokens, \
-               cached_tokens, thought_tokens, total_tokens, cached, user_id, token_id, user_agent) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
-               ?21, ?22, ?23, ?24) ON CONFLICT (id) DO NOTHING";
+    let sql = "INSERT INTO usage_log (at, id, kind, request_id, key_id, attempts, project, model, operation, surface, \
+               success, outcome, error_type, response_time_ms, first_token_ms, prompt_tokens, output_tokens, cached_tokens, \
+               thought_tokens, total_tokens, cached, caller) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) \
+               ON CONFLICT DO NOTHING";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut hours: BTreeMap<Hour<'_>, Counted> = BTreeMap::new();
+    let mut names = Names::new(connection);
+    let mut new = Vec::with_capacity(events.len());
     for event in events {
         let key = event.key.as_ref();
+        let project = key.and_then(|key| key.project.as_deref());
         let inserted = statement.execute(params![
-            event.id,
-            event.kind.as_str(),
             ms(event.at),
-            event.request_id,
+            StoredId(&event.id),
+            kind(event.kind),
+            StoredId(&event.request_id),
             key.map(|key| id(key.id)),
-            key.map(|key| key.number),
-            key.and_then(|key| key.project.as_deref()),
-            event.model,
-            event.operation,
-            event.surface,
+            event.attempts,
+            names.word(project.unwrap_or_default())?,
+            names.word(&event.model)?,
+            names.word(&event.operation)?,
+            names.word(&event.surface)?,
             event.success,
-            event.outcome,
-            event.error_type,
+            names.word(&event.outcome)?,
+            names.word(event.error_type.as_deref().unwrap_or_default())?,
             whole(event.response_time_ms),
             event.first_token_ms.map(whole),
             whole(event.prompt_tokens),
@@ -41,118 +53,136 @@ pub(super) fn append(connection: &Connection, events: &[UsageEvent]) -> Result<(
             whole(event.thought_tokens),
             whole(event.total_tokens),
             event.cached,
-            event.user_id,
-            event.token_id,
-            event.user_agent,
+            names.caller(event)?,
         ])?;
         // One that is stored already is counted already.
         if inserted == 1 {
-            hours.entry(Hour::of(event)).or_default().add(event);
+            names.key(event)?;
+            new.push(event);
         }
     }
-    add_to_hours(connection, hours)
+    rollups::add(connection, &mut names, &roll_up(new))
 }
 
-const HOUR_MS: i64 = 3_600_000;
-
-/// What is counted together.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Hour<'a> {
-    hour: i64,
-    key_id: i64,
-    model: &'a str,
-    kind: &'static str,
-    outcome: &'a str,
-    success: bool,
+fn kind(kind: EventKind) -> i64 {
+    match kind {
+        EventKind::Request => 0,
+        EventKind::Attempt => 1,
+    }
 }
 
-impl<'a> Hour<'a> {
-    fn of(event: &'a UsageEvent) -> Self {
+/// A UUID as its 16 bytes, anything else as it is.
+struct StoredId<'a>(&'a str);
+
+impl ToSql for StoredId<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        // Only one that would be read back as it was written.
+        let uuid = Uuid::try_parse(self.0)
+            .ok()
+            .filter(|uuid| uuid.hyphenated().to_string() == self.0);
+        Ok(match uuid {
+            Some(uuid) => ToSqlOutput::Owned(Value::Blob(uuid.as_bytes().to_vec())),
+            None => ToSqlOutput::Borrowed(ValueRef::Text(self.0.as_bytes())),
+        })
+    }
+}
+
+/// Ids of words and callers, each looked up once a group of events. Kept no longer: what a failed transaction gave out
+/// is void.
+struct Names<'c, 'e> {
+    connection: &'c Connection,
+    words: HashMap<&'e str, i64>,
+    callers: HashMap<Caller<'e>, i64>,
+    keys: HashMap<u64, u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Caller<'e> {
+    user_id: &'e str,
+    token_id: &'e str,
+    user_agent: &'e str,
+    /// One whose last event is of an earlier day is seen again.
+    day: i64,
+}
+
+impl<'c, 'e> Names<'c, 'e> {
+    fn new(connection: &'c Connection) -> Self {
         Self {
-            hour: ms(event.at) / HOUR_MS,
-            key_id: event.key.as_ref().map_or(0, |key| id(key.id)),
-            model: &event.model,
-            kind: event.kind.as_str(),
-            outcome: &event.outcome,
-            success: event.success,
+            connection,
+            words: HashMap::new(),
+            callers: HashMap::new(),
+            keys: HashMap::new(),
         }
     }
-}
 
-#[derive(Default)]
-struct Counted {
-    key_number: Option<u32>,
-    count: i64,
-    total_tokens: i64,
-    last_at: i64,
-}
+    /// 0 for no word.
+    fn word(&mut self, word: &'e str) -> Result<i64> {
+        if word.is_empty() {
+            return Ok(0);
+        }
+        if let Some(&known) = self.words.get(word) {
+            return Ok(known);
+        }
+        let stored = match word_id(self.connection, word)? {
+            Some(stored) => stored,
+            None => {
+                let mut insert = self
+                    .connection
+                    .prepare_cached("INSERT INTO usage_words (word) VALUES (?1)")?;
+                insert.insert([word])?
+            }
+        };
+        self.words.insert(word, stored);
+        Ok(stored)
+    }
 
-impl Counted {
-    fn add(&mut self, event: &UsageEvent) {
-        self.key_number = event.key.as_ref().map(|key| key.number);
-        self.count += 1;
-        self.total_tokens = self.total_tokens.saturating_add(whole(event.total_tokens));
-        self.last_at = self.last_at.max(ms(event.at));
+    /// 0 for nobody.
+    fn caller(&mut self, event: &'e UsageEvent) -> Result<i64> {
+        let text = |text: &'e Option<String>| text.as_deref().unwrap_or_default();
+        let caller = Caller {
+            user_id: text(&event.user_id),
+            token_id: text(&event.token_id),
+            user_agent: text(&event.user_agent),
+            day: ms(Level::Day.start_of(event.at)) / whole(Level::Day.ms()),
+        };
+        if caller.user_id.is_empty() && caller.token_id.is_empty() && caller.user_agent.is_empty() {
+            return Ok(0);
+        }
+        if let Some(&known) = self.callers.get(&caller) {
+            return Ok(known);
+        }
+        let mut upsert = self.connection.prepare_cached(
+            "INSERT INTO usage_callers (user_id, token_id, user_agent, last_day) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (user_id, token_id, user_agent) DO UPDATE SET last_day = max(last_day, excluded.last_day) \
+             RETURNING id",
+        )?;
+        let stored = upsert.query_row(
+            params![caller.user_id, caller.token_id, caller.user_agent, caller.day],
+            |row| row.get(0),
+        )?;
+        self.callers.insert(caller, stored);
+        Ok(stored)
+    }
+
+    fn key(&mut self, event: &UsageEvent) -> Result<()> {
+        let Some(key) = &event.key else { return Ok(()) };
+        if self.keys.insert(key.id, key.number) != Some(key.number) {
+            let mut upsert = self.connection.prepare_cached(
+                "INSERT INTO usage_keys (id, number) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET number = excluded.number",
+            )?;
+            upsert.execute(params![id(key.id), key.number])?;
+        }
+        Ok(())
     }
 }
 
-fn add_to_hours(connection: &Connection, hours: BTreeMap<Hour<'_>, Counted>) -> Result<()> {
-    let sql = "INSERT INTO usage_hours (hour, key_id, key_number, model, kind, outcome, success, count, total_tokens, last_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
-               ON CONFLICT (hour, key_id, model, kind, outcome, success) DO UPDATE SET \
-               count = count + excluded.count, total_tokens = total_tokens + excluded.total_tokens, \
-               last_at = max(last_at, excluded.last_at)";
-    let mut statement = connection.prepare_cached(sql)?;
-    for (hour, counted) in hours {
-        statement.execute(params![
-            hour.hour,
-            hour.key_id,
-            counted.key_number,
-            hour.model,
-            hour.kind,
-            hour.outcome,
-            hour.success,
-            counted.count,
-            counted.total_tokens,
-            counted.last_at,
-        ])?;
-    }
+fn word_id(connection: &Connection, word: &str) -> Result<Option<i64>> {
+    let mut select = connection.prepare_cached("SELECT id FROM usage_words WHERE word = ?1")?;
+    Ok(select.query_row([word], |row| row.get(0)).optional()?)
+}
+
+/// Whoever they were, events forget it.
+pub(super) fn forget_user(connection: &Connection, user_id: &str) -> Result<()> {
+    connection.execute("DELETE FROM usage_callers WHERE user_id = ?1", [user_id])?;
     Ok(())
-}
-
-/// Whole hours from their counts, the piece of an hour before them from its events.
-pub(super) fn counts(connection: &Connection, since: Timestamp) -> Result<Vec<UsageCount>> {
-    let sql = "SELECT nullif(key_id, 0), max(key_number), model, kind, outcome, success, sum(count), sum(total_tokens), max(last_at) \
-               FROM (SELECT key_id, key_number, model, kind, outcome, success, count, total_tokens, last_at \
-                     FROM usage_hours WHERE hour >= ?1 \
-                     UNION ALL \
-                     SELECT coalesce(key_id, 0), key_number, model, kind, outcome, success, 1, total_tokens, at \
-                     FROM usage_events WHERE at >= ?2 AND at < ?3) \
-               GROUP BY key_id, model, kind, outcome, success ORDER BY 2, 1, 3, 4, 5, 6";
-    let first_whole = (ms(since) + HOUR_MS - 1) / HOUR_MS;
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([first_whole, ms(since), first_whole.saturating_mul(HOUR_MS)])?;
-    let mut counts = Vec::new();
-    while let Some(row) = rows.next()? {
-        counts.push(read(row)?);
-    }
-    Ok(counts)
-}
-
-fn read(row: &Row<'_>) -> Result<UsageCount> {
-    let kind: String = row.get(3)?;
-    Ok(UsageCount {
-        key_id: row.get::<_, Option<i64>>(0)?.map(from_id),
-        key_number: row.get(1)?,
-        model: row.get(2)?,
-        kind: EventKind::ALL
-            .into_iter()
-            .find(|known| known.as_str() == kind)
-            .ok_or_else(|| unreadable(3))?,
-        outcome: row.get(4)?,
-        success: row.get(5)?,
-        count: from_whole(row.get(6)?),
-        total_tokens: from_whole(row.get(7)?),
-        last_at: at(row.get(8)?),
-    })
 }

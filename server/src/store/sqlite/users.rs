@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::convert::{at, from_whole, ms, whole};
 use super::error::{conflict, unreadable};
-use super::{analyses, sessions};
+use super::{analyses, sessions, usage};
 use crate::email::Email;
 use crate::store::{Digest, LinkUse, Result, StoredUser, UserChange};
 
@@ -128,10 +128,10 @@ pub(super) fn delete(connection: &Connection, id: &str) -> Result<bool> {
         "DELETE FROM recovery_codes WHERE user_id = ?1",
         "DELETE FROM second_factors WHERE user_id = ?1",
         "DELETE FROM idempotency WHERE caller = ?1",
-        "UPDATE usage_events SET user_id = NULL, token_id = NULL, user_agent = NULL WHERE user_id = ?1",
     ] {
         connection.execute(sql, [id])?;
     }
+    usage::forget_user(connection, id)?;
     analyses::delete_of_user(connection, id)?;
     Ok(connection.execute("DELETE FROM users WHERE id = ?1", [id])? > 0)
 }

@@ -72,6 +72,7 @@ fn event(user_id: &str, number: u8) -> UsageEvent {
         at: NOW,
         request_id: "request".to_owned(),
         key: None,
+        attempts: 0,
         model: "gemini-2.5-flash".to_owned(),
         operation: "generateContentText".into(),
         surface: "api".into(),
@@ -110,8 +111,22 @@ pub(super) async fn a_deleted_user_leaves_nothing_but_the_audit_log(store: &dyn 
     assert!(store.second_factor("ada").await.unwrap().is_none());
     assert!(!store.use_recovery_code("ada", &[10; 32]).await.unwrap());
     assert!(store.analyses("ada", None, 5).await.unwrap().items.is_empty());
-    let counts = store.usage_counts(NOW).await.unwrap();
-    assert_eq!((counts[0].count, counts[0].total_tokens), (2, 4), "the sums stay");
+    let events = super::usage::all(store).await;
+    let callers: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                event.user_id.as_deref(),
+                event.token_id.is_some(),
+                event.user_agent.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        callers,
+        [(None, false, false), (Some("eve"), true, true)],
+        "what was used stays"
+    );
     let log = store.audit_page(AuditFilter::default(), None, 5).await.unwrap();
     assert_eq!(log[0].before, Some(json!({ "b": 1, "a": ["ü", 1.5, null] })));
     // All of the other user is where it was.

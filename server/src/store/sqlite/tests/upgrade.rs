@@ -4,7 +4,9 @@ use pool::Timestamp;
 
 use super::super::file::MIGRATIONS;
 use super::*;
-use crate::store::{Rotation, StoredSignIn};
+use crate::store::{
+    Dimensions, EventBounds, EventFilter, EventKind, Order, Piece, RollupQuery, Rotation, StoredSignIn,
+};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -14,6 +16,7 @@ fn written_by(version: usize, rows: &str) -> (TempDir, PathBuf) {
     let (dir, path) = folder();
     fs::create_dir(path.parent().expect("a folder")).expect("made");
     let mut connection = Connection::open(&path).expect("opened");
+    super::super::usage::register(&connection).expect("functions");
     MIGRATIONS.to_version(&mut connection, version).expect("migrated");
     connection.execute_batch(rows).expect("filled");
     (dir, path)
@@ -73,11 +76,77 @@ async fn sign_ins_of_before_the_upgrade_go_on() {
 }
 
 #[tokio::test]
+async fn usage_of_before_the_upgrade_is_listed_and_added_up() {
+    let row = |id: &str, kind: &str, key: &str, success: u8, ms: u32| {
+        let (outcome, error) = if success == 1 {
+            ("success", "NULL")
+        } else {
+            ("day_quota", "'quota'")
+        };
+        format!(
+            "INSERT INTO usage_events VALUES ('{id}', '{kind}', {NOW_MS}, 'request-1', {key}, NULL, 'flash', 'generateContentText', \
+             'api', {success}, '{outcome}', {error}, {ms}, NULL, 3, 4, 0, 0, 7, 0, 'ada', NULL, 'curl');"
+        )
+    };
+    let rows = [
+        row("a", "attempt", "101, 1", 0, 12),
+        row("b", "attempt", "102, 2", 1, 800),
+        row("c", "request", "NULL, NULL", 1, 815),
+    ];
+    let (_dir, path) = written_by(7, &rows.concat());
+    let store = SqliteStore::open(&path).expect("upgraded");
+    let bounds = EventBounds {
+        events_max: 10,
+        looked_at_max: 10,
+    };
+    let page = store.usage_events(EventFilter::default(), Order::OldestFirst, None, bounds);
+    let events = page.await.expect("read").events;
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                event.id.as_str(),
+                event.key.as_ref().map(|key| key.number),
+                event.user_id.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("a", Some(1), Some("ada")),
+            ("b", Some(2), Some("ada")),
+            ("c", None, Some("ada"))
+        ]
+    );
+    let day = Level::Day.start_of(Timestamp::from_millis(NOW_MS));
+    let query = RollupQuery {
+        kind: EventKind::Attempt,
+        pieces: vec![Piece {
+            level: Level::Day,
+            from: day,
+            to: day.plus(std::time::Duration::from_millis(DAY_MS)),
+        }],
+        key_number: None,
+        model: None,
+        by: Dimensions::default(),
+        times: true,
+    };
+    let found = store.usage_rollups(query).await.expect("read");
+    let sums = found[0].sums;
+    assert_eq!(
+        (sums.count, sums.successes, sums.quota_errors, sums.total_tokens),
+        (2, 1, 1, 14)
+    );
+    assert_eq!((found[0].times.count(), found[0].times.quantile(0.5)), (2, Some(12)));
+}
+
+#[tokio::test]
 async fn every_earlier_version_is_brought_up_to_date() {
-    for version in 1..=6 {
+    for version in 1..=7 {
         let (_dir, path) = written_by(version, "INSERT INTO pool_records VALUES ('kept', '1');");
         let store = SqliteStore::open(&path).expect("upgraded");
-        assert_eq!(store.schema_version().await.expect("read"), 7, "from {version}");
+        assert_eq!(store.schema_version().await.expect("read"), 8, "from {version}");
         assert_eq!(store.pool_records().await.expect("read").len(), 1);
         assert_eq!(store.audit_head().await.expect("read"), None);
     }
