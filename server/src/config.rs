@@ -18,6 +18,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use crate::usage::Durability;
+
 pub use amounts::{LimitsFault, limits as parse_limits};
 pub use check::{Mistake, Mistakes, check};
 pub use effective::{Effective, effective, plain_value};
@@ -70,7 +72,7 @@ pub struct Config {
     /// Directives for `tracing_subscriber`'s `EnvFilter`, which takes them without an error.
     pub log_filter: String,
     pub log_format: LogFormat,
-    pub analytics: bool,
+    pub analytics: AnalyticsConfig,
     pub production: bool,
     /// Settings that are known but not used by this version; said at start.
     pub unused: Vec<&'static str>,
@@ -93,6 +95,14 @@ pub enum Registration {
     Invited,
     /// Nobody: admins make accounts.
     Closed,
+}
+
+/// Whether and how usage events are recorded, and how long each is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnalyticsConfig {
+    pub recording: bool,
+    pub durability: Durability,
+    pub retention: Duration,
 }
 
 /// Whether analyses are kept, and for how long.

@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod analyses;
+mod analytics;
 mod analyze;
 mod answer;
 mod audit;
@@ -49,6 +50,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::accounts::Accounts;
 use crate::analysis::Deps;
+use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
 use crate::backend::PageBackend;
@@ -79,6 +81,7 @@ pub struct AppState(Arc<Services>);
 
 pub struct Services {
     pub analysis: Arc<Deps>,
+    pub analytics: Analytics,
     pub accounts: Arc<Accounts>,
     pub tokens: Arc<ApiTokens>,
     pub audit: Audit,

@@ -19,18 +19,20 @@ use std::time::Duration;
 use app::context::DemoAccount;
 use app::error::AppError;
 use secrecy::SecretString;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::accounts::Accounts;
 use crate::accounts::tokens::WeakSecret;
+use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
 use crate::backup;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{self, ServeLimits, Serving};
+use crate::http::{self, ServeLimits, Services, Serving};
 use crate::idempotency::Idempotency;
 use crate::keyring::KeyringError;
 use crate::keyring::secrets_file::{SecretsFileError, load_or_create_secret};
@@ -147,6 +149,7 @@ pub struct Server {
     /// Token of the link on which the first admin is made; print it, never log it.
     pub set_up_token: Option<SecretString>,
     pub pool: SharedPool,
+    pub analytics: Analytics,
     pub clock: Clock,
     pub address: SocketAddr,
     pub accounts: Arc<Accounts>,
@@ -195,11 +198,17 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let settings = RuntimeSettings::open(&config, Arc::clone(&store), pool.clone()).await?;
 
     let (tasks, ends) = (TaskTracker::new(), Ends::default());
-    let (recorder, entries) = Recorder::new(config.analytics);
+    let (recorder, entries) = Recorder::new(config.analytics.recording, config.analytics.durability);
     let waiting = WaitingRoom::new(pool.clone(), clock.clone(), config.queue);
     let timing = (deadline, ends.cut.clone());
-    let analysis = analysis_deps(&config, &keys, Arc::clone(&store), recorder, waiting.clone(), timing);
-    let analysis = Arc::new(analysis);
+    let analysis = Arc::new(analysis_deps(
+        &config,
+        &keys,
+        Arc::clone(&store),
+        recorder,
+        waiting.clone(),
+        timing,
+    ));
     let records = analysis.history.records();
     let around = Surroundings {
         site,
@@ -218,14 +227,9 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let watched = status_reader(&config, &pool, &clock, demo.is_some());
     telling.start(&tasks, watched, &keys, &ends.stop, &ends.finish);
 
-    let router = http::router(services(&config, analysis, Arc::clone(&accounts), keys, around));
-    let serving = Serving {
-        listener,
-        router,
-        limits: serve_limits,
-        bounds: config.connections,
-        proxies: config.trusted_proxies,
-    };
+    let services = services(&config, analysis, Arc::clone(&accounts), keys, around);
+    let analytics = services.analytics.clone();
+    let serving = serving(&config, listener, serve_limits, services);
     Ok(Server {
         serving,
         tasks,
@@ -234,10 +238,21 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
         audit,
         set_up_token,
         pool,
+        analytics,
         clock,
         address,
         accounts,
     })
+}
+
+fn serving(config: &Config, listener: TcpListener, limits: ServeLimits, services: Services) -> Serving {
+    Serving {
+        listener,
+        router: http::router(services),
+        limits,
+        bounds: config.connections,
+        proxies: config.trusted_proxies.clone(),
+    }
 }
 
 fn warn_of_unused(config: &Config) {
@@ -255,13 +270,11 @@ fn start_workers(
     keys: &Arc<Keys>,
     waiting: WaitingRoom,
 ) {
-    let retention = config.history.retention;
-    tasks.spawn(housekeeping::run(
-        store,
-        keys.clock.clone(),
-        retention,
-        ends.stop.clone(),
-    ));
+    let kept = housekeeping::Kept {
+        analyses: config.history.retention,
+        usage_events: config.analytics.retention,
+    };
+    tasks.spawn(housekeeping::run(store, keys.clock.clone(), kept, ends.stop.clone()));
     tasks.spawn(recovery::run(Arc::clone(keys), ends.stop.clone()));
     // Who waits for a key when the server is told to stop may still get one.
     tasks.spawn(waiting::run(waiting, ends.cut.clone()));

@@ -36,8 +36,8 @@ pub use records::{
 };
 pub use sealed::SealedValue;
 pub use usage::{
-    Added, Dimensions, EventBounds, EventCursor, EventFilter, EventPage, Grain, Level, Order, Piece, Rollup,
-    RollupQuery, Slot, Sums, roll_up,
+    Added, Dimensions, EventBounds, EventFilter, EventPage, Grain, Level, Order, Piece, Rollup, RollupQuery, Slot,
+    Sums, roll_up,
 };
 
 use crate::email::Email;
@@ -405,7 +405,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         filter: EventFilter,
         order: Order,
-        cursor: Option<EventCursor>,
+        cursor: Option<Cursor>,
         bounds: EventBounds,
     ) -> Result<EventPage>;
 

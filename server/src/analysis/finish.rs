@@ -103,10 +103,11 @@ impl Analysis {
         StreamEvent::Error(Box::new(error))
     }
 
-    async fn settle(&mut self) {
+    pub(super) async fn settle(&mut self) {
         if self.must_settle {
             self.deps.pool.settled().await;
         }
+        self.deps.recorder.settled().await;
     }
 
     pub(super) fn record_attempt(

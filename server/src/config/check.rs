@@ -121,7 +121,7 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
         mail: checker.mail(),
         log_filter: checker.log_filter(),
         log_format: checker.log_format(),
-        analytics: checker.choice("ENABLE_ANALYTICS", &[("true", true), ("false", false)]),
+        analytics: checker.analytics(),
         production: checker.given("NODE_ENV").is_some_and(|value| value == "production"),
         unused: checker.later(),
         effective: effective(layers),

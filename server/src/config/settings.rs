@@ -155,6 +155,16 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("LOG_FORMAT", None, "pretty or json; pretty on a terminal when absent"),
     plain("ENABLE_ANALYTICS", Some("true"), "true or false: record usage events"),
+    plain(
+        "ANALYTICS_RETENTION",
+        Some("30d"),
+        "how long single usage events are kept; sums by hour are kept 400 days, by day for ever",
+    ),
+    plain(
+        "ANALYTICS_DURABILITY",
+        Some("group"),
+        "group or strict: whether a crash may cost the usage events of its last second, or an answer waits until its own are stored",
+    ),
     plain("NODE_ENV", None, "production turns on the checks of production"),
     plain(
         "RATE_LIMIT_REQUESTS",

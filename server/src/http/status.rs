@@ -9,12 +9,13 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::{Extension, Json};
 use futures::{Stream, stream};
 use pool::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::Success;
 use super::guard::SignedIn;
 use super::{AppState, guard};
 
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Changes closer together than this are shown as one.
 const GATHER: Duration = Duration::from_millis(100);
 /// Until a server that was told to stop is likely to be back.
@@ -37,17 +38,12 @@ pub(super) async fn stream(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let mut changes = state.analysis.pool.subscribe();
     changes.mark_changed();
-    let viewer = Viewer {
-        asked_at: state.clock.now(),
-        signed_in,
-        is_told_to_leave: false,
-        state,
-    };
+    let viewer = Viewer::new(state, signed_in);
     let events = stream::unfold((viewer, changes, None), |(mut viewer, mut changes, shown)| async move {
         if viewer.is_told_to_leave {
             return None;
         }
-        let stop = viewer.state.stop.clone();
+        let stop = viewer.stop();
         loop {
             tokio::select! {
                 biased;
@@ -83,7 +79,7 @@ pub(super) async fn stream(
 }
 
 /// The server stops. Browsers come back by themselves after about so long, each a little apart from the others.
-fn closing() -> Event {
+pub(super) fn closing() -> Event {
     let spread = Duration::from_millis(rand::random_range(0..1_000));
     let data = serde_json::json!({ "reason": "The server restarts." });
     Event::default()
@@ -92,21 +88,35 @@ fn closing() -> Event {
         .data(data.to_string())
 }
 
-/// Who follows the status, by the credential of the first request.
-struct Viewer {
+/// Who follows a stream, by the credential of the first request.
+pub(super) struct Viewer {
     state: AppState,
     signed_in: SignedIn,
     asked_at: Timestamp,
-    is_told_to_leave: bool,
+    pub(super) is_told_to_leave: bool,
 }
 
 impl Viewer {
+    pub(super) fn new(state: AppState, signed_in: SignedIn) -> Self {
+        Self {
+            asked_at: state.clock.now(),
+            signed_in,
+            is_told_to_leave: false,
+            state,
+        }
+    }
+
+    /// Cancelled when the server stops.
+    pub(super) fn stop(&self) -> CancellationToken {
+        self.state.stop.clone()
+    }
+
     /// Before a change is shown. Many changes in a row cost one question.
-    async fn may_look_on(&mut self) -> bool {
+    pub(super) async fn may_look_on(&mut self) -> bool {
         self.state.clock.now().since(self.asked_at) < ASK_AGAIN || self.ask_again().await
     }
 
-    async fn ask_again(&mut self) -> bool {
+    pub(super) async fn ask_again(&mut self) -> bool {
         self.asked_at = self.state.clock.now();
         guard::is_still_signed_in(&self.state, &self.signed_in).await
     }

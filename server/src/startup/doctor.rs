@@ -103,7 +103,7 @@ async fn service(config: &Config, opened: &OpenKeys, is_scratch: bool) -> Servic
     if let Err(error) = RuntimeSettings::open(config, Arc::clone(store), keys.pool.clone()).await {
         warn!(%error, "the settings made in the console could not be read");
     }
-    let (recorder, entries) = Recorder::new(config.analytics);
+    let (recorder, entries) = Recorder::new(config.analytics.recording, config.analytics.durability);
     opened
         .tasks
         .spawn(usage::run(entries, Arc::clone(store), finish.clone()));

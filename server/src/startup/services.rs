@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::doctor;
 use crate::accounts::{Accounts, SignedInBy};
 use crate::analysis::Deps;
+use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
 use crate::backend::PageBackend;
@@ -110,7 +111,14 @@ pub(super) fn services(
         audit: audit.clone(),
         by: SignedInBy::Other,
     };
+    let analytics = Analytics {
+        store: Arc::clone(&analysis.store),
+        clock: analysis.clock.clone(),
+        status: status.clone(),
+        recorder: analysis.recorder.clone(),
+    };
     Services {
+        analytics,
         accounts,
         tokens,
         audit,

@@ -34,10 +34,10 @@ use serde_json::Value;
 
 use super::{
     AuditEntry, AuditFilter, AuditHead, Begun, Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, EventBounds,
-    EventCursor, EventFilter, EventPage, KeyChange, Level, LinkKind, LinkUse, NewStoredKey, NotificationPage, Order,
-    Result, Rollup, RollupQuery, Rotation, SealedValue, Store, StoredAnalysis, StoredApiToken, StoredIdempotency,
-    StoredKey, StoredLink, StoredNotification, StoredRefreshToken, StoredSecondFactor, StoredSession, StoredSignIn,
-    StoredUser, Successor, UsageEvent, UserChange,
+    EventFilter, EventPage, KeyChange, Level, LinkKind, LinkUse, NewStoredKey, NotificationPage, Order, Result, Rollup,
+    RollupQuery, Rotation, SealedValue, Store, StoredAnalysis, StoredApiToken, StoredIdempotency, StoredKey,
+    StoredLink, StoredNotification, StoredRefreshToken, StoredSecondFactor, StoredSession, StoredSignIn, StoredUser,
+    Successor, UsageEvent, UserChange,
 };
 use crate::email::Email;
 pub use offline::{Access, Held, check_whole, end_access, hold, lock_path, settle};
@@ -553,7 +553,7 @@ impl Store for SqliteStore {
         &self,
         filter: EventFilter,
         order: Order,
-        cursor: Option<EventCursor>,
+        cursor: Option<Cursor>,
         bounds: EventBounds,
     ) -> Result<EventPage> {
         self.readers

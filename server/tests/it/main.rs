@@ -7,6 +7,7 @@
 )]
 
 mod accounts;
+mod analytics;
 mod api;
 mod audit;
 mod backup;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pool::Timestamp;
 use server::store::{
-    Dimensions, EventBounds, EventCursor, EventFilter, EventKey, EventKind, Level, Order, Piece, Rollup, RollupQuery,
-    Store, Sums, UsageEvent,
+    Cursor, Dimensions, EventBounds, EventFilter, EventKey, EventKind, Level, Order, Piece, Rollup, RollupQuery, Store,
+    Sums, UsageEvent,
 };
 
 use super::{NOW, later};
@@ -276,8 +276,8 @@ pub(super) async fn a_search_stops_where_it_has_looked_at_enough(store: &dyn Sto
         .await
         .unwrap();
     assert_eq!(first.events, []);
-    let behind = EventCursor {
-        at: later(10),
+    let behind = Cursor {
+        created_at: later(10),
         id: uuid(10),
     };
     assert_eq!(first.next, Some(behind));
