@@ -13,8 +13,8 @@ use tower::{Layer, Service};
 
 use super::Limits;
 
-/// What one answer may send ahead of a caller that reads it slowly.
-const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// What one answer may send ahead of a caller that reads it slowly. Far more than a model writes in the time of a round trip.
+const STREAM_WINDOW_BYTES: u32 = 16 * 1024;
 /// Of many answers on one connection: some that are read slowly must not hold up the others.
 const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// One HTTP/2 connection carries the calls of all keys: if it dies silently, it must be noticed before the calls time out.
