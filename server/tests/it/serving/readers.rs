@@ -10,8 +10,13 @@ use crate::support::{App, Setup, spawn};
 
 /// More than all buffers on the way take.
 pub(super) fn endless() -> Behaviour {
+    unfinished(4_000)
+}
+
+/// So many events of four thousand letters.
+fn unfinished(events: usize) -> Behaviour {
     let frame = json!({ "candidates": [{ "content": { "parts": [{ "text": "x".repeat(4_000) }], "role": "model" } }] });
-    let body = format!("data: {frame}\r\n\r\n").repeat(4_000);
+    let body = format!("data: {frame}\r\n\r\n").repeat(events);
     let whole = Behaviour::respond(200, body).with_header("content-type", "text/event-stream");
     // In pieces, so that the provider sees how far it came.
     whole.chunked(64 * 1024, 0)
@@ -122,6 +127,20 @@ async fn little_is_taken_from_the_provider_for_a_reader_that_stops() {
         let rest = raw.rest().await;
         assert!(rest.len() < 48 * 1024, "{} bytes lay in its socket", rest.len());
     }
+}
+
+#[tokio::test]
+async fn readers_that_stop_do_not_use_up_the_calls_that_a_connection_takes() {
+    let app = spawn(over_http2(PATIENCE * 2)).await;
+    let token = app.user().await;
+    app.sim.always("*", "gemini-2.5-pro", unfinished(100));
+    // The simulator takes no more than these on one connection.
+    let _readers = stop_reading(&app, &token, "gemini-2.5-pro", 200).await;
+    let answer = tokio::time::timeout(PATIENCE, app.analyze(&token)).await;
+    let answer = answer.expect("nobody is in its way");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.body["data"]["attempts"].as_array().unwrap().len(), 1, "at once");
+    assert_eq!(app.sim.in_progress(), 200, "they are there still");
 }
 
 #[tokio::test]
