@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod charts;
 pub mod compose;
 pub mod doctor;
 pub mod done;
