@@ -46,6 +46,6 @@ pub use region::{Region, RegionError};
 #[cfg(not(target_arch = "wasm32"))]
 pub use tabs::{AccountTab, AccountTabs};
 #[cfg(not(target_arch = "wasm32"))]
-pub use waterfall::Waterfall;
+pub use waterfall::{Call, Waterfall};
 #[cfg(not(target_arch = "wasm32"))]
 pub use when::{When, when};
