@@ -39,9 +39,11 @@ struct Live {
 }
 
 impl Live {
-    fn pill(self) -> (&'static str, &'static str, String) {
+    /// `holds`: it does nothing until somebody asks for it, which is no pause.
+    fn pill(self, holds: bool) -> (&'static str, &'static str, String) {
         let age_ms = self.age_ms.get();
         match self.phase.get() {
+            Phase::Paused if holds => ("tone-unknown", "disabled", words::asked(age_ms)),
             Phase::Paused => ("tone-unknown", "disabled", words::paused(age_ms)),
             Phase::Streamed => ("tone-ok", "operational", words::streamed(age_ms)),
             Phase::Asked => ("tone-maintenance", "resting", words::asked(age_ms)),
@@ -85,7 +87,7 @@ pub fn LiveRegion(
         is_wanted: RwSignal::new(starts),
     };
     Effect::new(move |_| follow(live, url.clone(), region.clone(), holds));
-    let pill = Memo::new(move |_| live.pill());
+    let pill = Memo::new(move |_| live.pill(holds));
     let tone = move || format!("pill live-pill {}", pill.read().0);
     let icon = Signal::derive(move || pill.read().1);
     let (on, off) = if holds {

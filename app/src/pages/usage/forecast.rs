@@ -76,12 +76,14 @@ fn row(cell: &CellForecast, now: &str, pacific: &Zone) -> AnyView {
                 <span class="label muted">{cell.project.clone()}</span>
             </th>
             <td data-label=words::MODEL>{cell.model.clone()}</td>
-            <td data-label=words::USED>{used(cell)}</td>
+            <td data-label=words::USED><div>{used(cell)}</div></td>
             <td class="table-number" data-label=words::EXPECTED>{words::per_hour(cell.expected_per_hour)}</td>
-            <td data-label=words::DRY>{dry(cell, pacific)}</td>
+            <td data-label=words::DRY><div>{dry(cell, pacific)}</div></td>
             <td data-label=words::RESETS>
+                <div>
                 <time datetime=cell.resets_at.clone() class="nowrap">{words::at_pacific(&pacific.clock(&cell.resets_at))}</time>
                 {resets.map(|ahead| view! { " "<span class="label muted nowrap">{ahead}</span> })}
+                </div>
             </td>
         </tr>
     }

@@ -37,14 +37,11 @@ pub fn OverviewPage() -> impl IntoView {
                 .as_ref()
                 .map(|range| asked.zone.as_of(&range.end))
                 .unwrap_or_default();
-            view! { <LiveRegion url region=REGION.to_owned() as_of starts=true holds=false/> }
+            view! { <LiveRegion url region=REGION.to_owned() as_of starts=true holds=false/> }.into_any()
         });
         view! {
             <Frame title=words::TITLE place=Place::Overview zone=asked.zone.word().to_owned()>
-                <div class="toolbar-row">
-                    <Toolbar asked=asked.clone() choices shown/>
-                    {live}
-                </div>
+                <Toolbar asked=asked.clone() choices shown live/>
                 <div id=REGION data-testid=REGION>{body(&asked, overview)}</div>
             </Frame>
         }

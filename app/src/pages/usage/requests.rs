@@ -35,15 +35,12 @@ pub fn RequestsPage() -> impl IntoView {
                 .as_ref()
                 .map(|range| asked.zone.as_of(&range.end))
                 .unwrap_or_default();
-            view! { <LiveRegion url region=REGION.to_owned() as_of starts=false holds=true/> }
+            view! { <LiveRegion url region=REGION.to_owned() as_of starts=false holds=true/> }.into_any()
         });
         let filter = filter::form(&asked, choices.clone(), refused.as_ref());
         view! {
             <Frame title=words::TITLE place=Place::Requests zone=asked.zone.word().to_owned()>
-                <div class="toolbar-row">
-                    <Toolbar asked=asked.clone() choices shown without_filters=true/>
-                    {live}
-                </div>
+                <Toolbar asked=asked.clone() choices shown without_filters=true live/>
                 {filter}
                 <div id=REGION data-testid=REGION>{body(&asked, page)}</div>
             </Frame>

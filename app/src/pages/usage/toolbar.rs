@@ -21,6 +21,9 @@ pub(super) fn Toolbar(
     /// The page has key and model in a form of its own.
     #[prop(optional)]
     without_filters: bool,
+    /// What keeps the page up to date.
+    #[prop(optional_no_strip)]
+    live: Option<AnyView>,
 ) -> impl IntoView {
     let (range, refused) = match shown {
         Ok(range) => (Some(range), None),
@@ -30,9 +33,12 @@ pub(super) fn Toolbar(
         <div class="toolbar no-print" role="group" aria-label=words::TOOLBAR data-testid="toolbar">
             {ranges(&asked, range.as_ref())}
             {custom(&asked, range.as_ref(), &refused)}
-            {(!without_filters).then(|| filters(&asked, choices))}
             <Zones asked=asked.clone() refused/>
-            {exports(&asked)}
+            {(!without_filters).then(|| filters(&asked, choices))}
+            <div class="tool-end">
+                {live}
+                {exports(&asked)}
+            </div>
         </div>
     }
     .into_any()
@@ -205,7 +211,7 @@ fn exports(asked: &Asked) -> AnyView {
     let csv = asked.address.whole_at("/api/analytics/export.csv");
     let json = asked.address.whole_at("/api/analytics/export.json");
     view! {
-        <div class="tool-end row" role="group" aria-label=words::EXPORT>
+        <div class="row" role="group" aria-label=words::EXPORT>
             <a class="button" href=csv download="" title=words::EXPORT_CSV><Icon name="download"/>{words::CSV}</a>
             <a class="button" href=json download="" title=words::EXPORT_JSON><Icon name="download"/>{words::JSON}</a>
         </div>

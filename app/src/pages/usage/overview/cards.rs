@@ -46,7 +46,10 @@ pub(super) fn Cards(asked: Asked, overview: Option<Overview>) -> impl IntoView {
                 words::LATENCY,
                 address.at("/requests", &[("status", "ok")]),
                 "card-latency",
-                figures.map(|(now, _)| (usage::ms(now.p50), format!(" / {}", usage::ms(now.p95)))),
+                figures.map(|(now, _)| {
+                    let p95 = now.p95.map(|ms| format!(" / {}", text::took(ms)));
+                    (usage::ms(now.p50), p95.unwrap_or_default())
+                }),
                 figures.and_then(|(now, then)| words::latency_changed(now.p95, then.p95, before)),
             )}
         </section>

@@ -47,15 +47,19 @@ fn row(asked: &Asked, item: RequestRow) -> AnyView {
                     <time datetime=item.at.clone() class="nowrap">{asked.zone.second(&item.at)}</time>
                 </a>
             </th>
-            <td data-label=words::STATUS>{status(&item)}</td>
+            <td class="requests-status" data-label=words::STATUS>{status(&item)}</td>
             <td class="requests-who" data-label=words::WHO>
-                {who}
-                {by_token.then(|| view! { " "<span class="label muted nowrap">{words::BY_TOKEN}</span> })}
+                <span>
+                    {who}
+                    {by_token.then(|| view! { " "<span class="label muted nowrap">{words::BY_TOKEN}</span> })}
+                </span>
             </td>
-            <td data-label=words::OPERATION>
-                {words::operation(&item.operation).to_owned()}
-                " "
-                <span class="label muted nowrap">{words::surface(&item.surface).to_owned()}</span>
+            <td class="requests-what" data-label=words::OPERATION>
+                <span>
+                    {words::operation(&item.operation).to_owned()}
+                    " "
+                    <span class="label muted nowrap">{words::surface(&item.surface).to_owned()}</span>
+                </span>
             </td>
             <td class="requests-model" data-label=words::MODEL>{item.model}</td>
             <td class="nowrap" data-label=words::KEY>{item.key_number.map_or_else(|| text::NEVER.to_owned(), usage::key)}</td>
