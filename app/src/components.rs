@@ -4,11 +4,15 @@ mod icon;
 mod pill;
 
 #[cfg(not(target_arch = "wasm32"))]
+mod chart;
+#[cfg(not(target_arch = "wasm32"))]
 mod form;
 #[cfg(not(target_arch = "wasm32"))]
 mod frame;
 #[cfg(not(target_arch = "wasm32"))]
 mod header;
+#[cfg(not(target_arch = "wasm32"))]
+mod heat_table;
 #[cfg(not(target_arch = "wasm32"))]
 mod nav;
 #[cfg(not(target_arch = "wasm32"))]
@@ -26,9 +30,13 @@ pub use icon::Icon;
 pub use pill::{AnalysisPill, LevelPill, Pill, cell_look, key_look, level_look};
 
 #[cfg(not(target_arch = "wasm32"))]
+pub use chart::Chart;
+#[cfg(not(target_arch = "wasm32"))]
 pub use form::{Choice, Confirm, Field, Once, RefusedSummary};
 #[cfg(not(target_arch = "wasm32"))]
 pub use frame::{CardFrame, Frame};
+#[cfg(not(target_arch = "wasm32"))]
+pub use heat_table::{HeatCell, HeatTable};
 #[cfg(not(target_arch = "wasm32"))]
 pub use nav::Place;
 #[cfg(not(target_arch = "wasm32"))]
@@ -38,6 +46,6 @@ pub use region::{Region, RegionError};
 #[cfg(not(target_arch = "wasm32"))]
 pub use tabs::{AccountTab, AccountTabs};
 #[cfg(not(target_arch = "wasm32"))]
-pub use waterfall::Waterfall;
+pub use waterfall::{Call, Waterfall};
 #[cfg(not(target_arch = "wasm32"))]
 pub use when::{When, when};

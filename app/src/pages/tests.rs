@@ -6,3 +6,7 @@ mod admin;
 mod analyses;
 mod fixture;
 mod service;
+mod usage;
+mod usage_fixture;
+mod usage_overview;
+mod usage_requests;

@@ -8,7 +8,8 @@ use futures::StreamExt;
 use leptos::prelude::*;
 use leptos_router::location::RequestUrl;
 
-use crate::backend::{AuditQuery, Backend, BackendRef, MayRegister};
+use super::usage_fixture::UsageFixture;
+use crate::backend::{AuditQuery, Backend, BackendRef, MayRegister, UsageBackendRef};
 use crate::context::{PageContext, RefusedForm, Theme};
 use crate::error::{AppError, ErrorCode};
 use crate::types::{
@@ -30,6 +31,7 @@ pub(super) struct Fixture {
     pub(super) down: bool,
     pub(super) tampered: bool,
     pub(super) simulated: bool,
+    pub(super) usage: UsageFixture,
 }
 
 impl Default for Fixture {
@@ -50,6 +52,7 @@ impl Default for Fixture {
             down: false,
             tampered: false,
             simulated: false,
+            usage: UsageFixture::default(),
         }
     }
 }
@@ -377,6 +380,11 @@ pub(super) fn signed_in() -> PageContext {
     }
 }
 
+pub(super) fn signed_in_as(role: Role) -> PageContext {
+    let user = signed_in().user.map(|user| User { role, ..user });
+    PageContext { user, ..signed_in() }
+}
+
 pub(super) fn signed_out() -> PageContext {
     PageContext {
         user: None,
@@ -409,6 +417,7 @@ pub(super) fn render(path: &str, context: PageContext, fixture: Fixture) -> (u16
             path: path.to_owned(),
             ..context
         });
+        provide_context::<UsageBackendRef>(Arc::new(fixture.usage.clone()));
         provide_context::<BackendRef>(Arc::new(fixture));
         provide_context(RequestUrl::new(path));
         provide_context(status.clone());
