@@ -26,6 +26,7 @@ mod rate_limit;
 mod routes;
 mod serving;
 mod settings;
+mod starting;
 mod status;
 mod tokens;
 mod users;
@@ -72,6 +73,7 @@ pub use connection::Connection;
 pub use cors::CrossOrigin;
 pub use guard::{Policy, Scope};
 pub use serving::{ServeLimits, Serving};
+pub use starting::starting;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
