@@ -18,6 +18,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use crate::store::MongoAddress;
 use crate::usage::Durability;
 
 pub use amounts::{LimitsFault, limits as parse_limits};
@@ -32,6 +33,8 @@ pub struct Config {
     pub host: IpAddr,
     pub port: u16,
     pub data_dir: PathBuf,
+    /// Where the data is instead of in a file in `data_dir`.
+    pub mongo: Option<MongoAddress>,
     /// The built browser half: `manifest.json`, `pkg-…/`, icons.
     pub site_dir: PathBuf,
     pub jwt_secret: Option<SecretString>,

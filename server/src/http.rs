@@ -27,6 +27,7 @@ mod rate_limit;
 mod routes;
 mod serving;
 mod settings;
+mod starting;
 mod status;
 mod tokens;
 mod users;
@@ -74,6 +75,7 @@ pub use connection::Connection;
 pub use cors::CrossOrigin;
 pub use guard::{Policy, Scope};
 pub use serving::{ServeLimits, Serving};
+pub use starting::starting;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]

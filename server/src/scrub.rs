@@ -92,6 +92,13 @@ impl Scrubber {
         if let Some(mail) = &config.mail {
             self.learn_url(&mail.smtp_url);
         }
+        if let Some(mongo) = &config.mongo {
+            self.learn_url(mongo.uri());
+            mongo
+                .password()
+                .into_iter()
+                .for_each(|password| self.learn_password(password));
+        }
         if let Some(admin) = &config.first_admin {
             self.learn_password(&admin.password);
         }

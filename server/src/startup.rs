@@ -8,6 +8,8 @@ mod lost;
 mod opening;
 mod restoring;
 mod services;
+mod store_wait;
+mod storing;
 mod telling;
 mod unlocking;
 
@@ -29,7 +31,6 @@ use crate::accounts::tokens::WeakSecret;
 use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
-use crate::backup;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, ServeLimits, Services, Serving};
@@ -38,12 +39,10 @@ use crate::keyring::KeyringError;
 use crate::keyring::secrets_file::{SecretsFileError, load_or_create_secret};
 use crate::keys::Keys;
 use crate::notify::SetupError;
-use crate::private_files::make_private_dir;
 use crate::provider::Provider;
 use crate::provider::gemini::{self, Gemini};
 use crate::settings::RuntimeSettings;
 use crate::shared_pool::SharedPool;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::usage::Recorder;
 use crate::vault::VaultError;
@@ -52,17 +51,19 @@ use crate::{housekeeping, pool_log, recovery, scrub, usage};
 use accounts::first_admin;
 use auditing::audit_log;
 use listening::{listen, site};
-use lost::refuse_lost;
 use opening::Opened;
 use services::{Surroundings, analysis_deps, services, status_reader};
+use store_wait::open_store_in_time;
+use storing::{OpenStore, open_store};
 use telling::Telling;
 use unlocking::unlock;
 
-pub use accounts::{OpenAccounts, has_data, open_accounts, operator_signer, set_up_url};
+pub use accounts::{OpenAccounts, open_accounts, operator_signer, set_up_url};
 pub use auditing::{OpenAudit, open_audit};
 pub use doctor::{OpenDoctor, doctor_of_mistakes, open_doctor};
 pub use opening::{OpenKeys, open_keys};
 pub use restoring::{BackupFacts, OpenBackups, RestoreError, Restored, open_backups, restore_backup, verify_backup};
+pub use storing::{NoData, require_data};
 
 const STORE_FILE: &str = "keypool.db";
 const JWT_SECRET_FILE: &str = "jwt.secret";
@@ -184,7 +185,7 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     // Before anything else is touched: a second start must not disturb the first.
     let (listener, address) = listen(SocketAddr::new(config.host, config.port))?;
     let site = site(&config.site_dir)?;
-    let store = open_store(&config.data_dir).await?;
+    let (listener, store) = open_store_in_time(&config, listener, serve_limits).await?;
     let vault = unlock(&config, &store, &clock).await?;
     let accounts = Arc::new(accounts::accounts(&config, Arc::clone(&store), vault.clone(), &clock)?);
     let audit = audit_log(&store, &clock, &vault);
@@ -328,30 +329,6 @@ impl Server {
             warn!(%error, "the store did not close cleanly");
         }
     }
-}
-
-/// The store with its version, for people.
-fn engine() -> String {
-    format!("SQLite {}", rusqlite::version())
-}
-
-async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
-    refuse_lost(data_dir)?;
-    make_private_dir(data_dir).map_err(|error| StartError::DataDir {
-        path: data_dir.display().to_string(),
-        reason: error.kind(),
-    })?;
-    let path = data_dir.join(STORE_FILE);
-    let data_dir = data_dir.to_owned();
-    let opened = tokio::task::spawn_blocking(move || {
-        let store = SqliteStore::open(&path)?;
-        // The store is ours alone, so nobody is at work on these.
-        backup::clear_scratch(&data_dir);
-        Ok::<_, StoreError>(store)
-    })
-    .await;
-    let store = opened.map_err(|_| StoreError::Unavailable("opening it was broken off".to_owned()))??;
-    Ok(Arc::new(store))
 }
 
 /// The one set, else the one generated once into the data folder.

@@ -10,6 +10,8 @@ mod accounts;
 mod audit;
 mod history;
 mod idempotency;
+pub mod mongo;
+mod mongo_address;
 mod notifications;
 mod records;
 mod sealed;
@@ -27,6 +29,7 @@ pub use accounts::{LinkKind, OPERATOR, StoredApiToken, StoredLink, StoredSecondF
 pub use audit::{AuditEntry, AuditFilter, AuditHead};
 pub use history::Cursor;
 pub use idempotency::{Begun, StoredIdempotency};
+pub use mongo_address::MongoAddress;
 pub use notifications::{
     Delivery, DeliveryState, DueDelivery, NotificationPage, NotificationRecord, Severity, StoredNotification,
 };
@@ -62,12 +65,20 @@ pub enum StoreError {
         "the store has schema {found}, this version of Keypool knows up to {known}: start the newer version, or restore a backup made before the upgrade"
     )]
     SchemaTooNew { found: u32, known: u32 },
-    #[error("another Keypool is running on {0}: stop it, or give this one its own DATA_DIR")]
+    #[error(
+        "another Keypool is running on {0}: stop it, or give this one its own DATA_DIR (with MONGO_URI its own database too)"
+    )]
     InUse(String),
+    /// It will not work by waiting; the text says what to do.
+    #[error("{0}")]
+    Unfit(String),
 }
 
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// With its version, for people.
+    fn engine(&self) -> String;
+
     /// Whether reads and writes work now.
     async fn ready(&self) -> Result<()>;
 
@@ -502,6 +513,7 @@ impl From<StoreError> for AppError {
                     ..Self::new(ErrorCode::NoCapacity, message)
                 }
             }
+            StoreError::Unfit(text) => Self::new(ErrorCode::Conflict, text),
             StoreError::Corrupt(_) | StoreError::SchemaTooNew { .. } | StoreError::InUse(_) => {
                 tracing::error!(%error, "the store did not do what was asked");
                 Self::internal()

@@ -43,8 +43,7 @@ pub(crate) fn ensure_all(workspace: &Workspace) -> Result<()> {
     ensure_components(workspace)?;
     ensure_system_tools(workspace)?;
     ensure_npm_packages(workspace)?;
-    mongod::ensure(workspace);
-    Ok(())
+    mongod::ensure(workspace)
 }
 
 /// Adds the browser's target to the toolchain when it is missing.

@@ -56,6 +56,10 @@ pub const SETTINGS: &[Setting] = &[
         Some("./data"),
         "folder of the SQLite file and of generated secrets",
     ),
+    secret(
+        "MONGO_URI",
+        "stores in MongoDB instead of SQLite, such as mongodb://user:password@db.example.org/keypool?replicaSet=rs0",
+    ),
     plain("SITE_DIR", Some("target/site"), "folder of the built browser half"),
     secret(
         "JWT_SECRET",
@@ -197,7 +201,6 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "networks that are not public and may be called all the same, such as 10.1.0.0/16; separated by commas",
     ),
-    secret("MONGO_URI", "must not be set: this version stores in SQLite only"),
     later_secret("REDIS_URL", "cache and rate limits shared through Redis"),
     later_secret("SENTRY_DSN", "error reporting"),
     later("OTEL_EXPORTER_OTLP_ENDPOINT", None, "traces"),

@@ -70,6 +70,10 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn engine(&self) -> String {
+        format!("SQLite {}", rusqlite::version())
+    }
+
     async fn ready(&self) -> Result<()> {
         self.writer.run(|_| Ok(())).await?;
         self.schema_version().await.map(|_| ())

@@ -23,6 +23,7 @@ mod headers;
 mod idempotency;
 mod keys;
 mod limits;
+mod mongo;
 mod notify;
 mod outbound;
 mod pages;

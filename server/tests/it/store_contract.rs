@@ -6,6 +6,7 @@ mod audit;
 mod erasing;
 mod history;
 mod idempotency;
+mod in_mongo;
 mod keys;
 mod links;
 mod notifications;
@@ -25,6 +26,8 @@ use server::email::Email;
 use server::store::sqlite::SqliteStore;
 use server::store::{Store, StoredRefreshToken, StoredSession, StoredSignIn, StoredUser, Successor};
 
+use crate::support::mongod::Scratch;
+
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 macro_rules! contract {
@@ -36,6 +39,18 @@ macro_rules! contract {
                     let dir = tempfile::tempdir().unwrap();
                     let store = super::SqliteStore::open(&dir.path().join("keypool.db")).unwrap();
                     super::$group::$name(&store).await;
+                }
+            )*
+        }
+
+        mod mongo {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let place = super::Scratch::new().await;
+                    let store = place.open().await.unwrap();
+                    super::$group::$name(&store).await;
+                    place.clear(store).await;
                 }
             )*
         }

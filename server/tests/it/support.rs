@@ -1,5 +1,7 @@
 //! A whole server on a free port, with a hand-moved clock and the simulator as its provider.
 
+pub(crate) mod mongod;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
