@@ -49,14 +49,16 @@ pub enum Unit {
 pub enum ChartWidth {
     /// A phone: 340 px.
     Narrow,
-    /// Half a page, or a tablet: 520 px.
+    /// Half a page: 480 px.
+    Small,
+    /// A tablet: 640 px.
     Medium,
     /// 860 px.
     Wide,
 }
 
 impl ChartWidth {
-    pub const ALL: [Self; 3] = [Self::Narrow, Self::Medium, Self::Wide];
+    pub const ALL: [Self; 4] = [Self::Narrow, Self::Small, Self::Medium, Self::Wide];
 }
 
 impl ChartSpec {

@@ -45,6 +45,7 @@ fn Drawn(spec: ChartSpec) -> impl IntoView {
 fn class(width: ChartWidth) -> &'static str {
     match width {
         ChartWidth::Narrow => "chart-drawing chart-narrow",
+        ChartWidth::Small => "chart-drawing chart-small",
         ChartWidth::Medium => "chart-drawing chart-medium",
         ChartWidth::Wide => "chart-drawing chart-wide",
     }
@@ -64,7 +65,7 @@ fn Legend(spec: ChartSpec) -> impl IntoView {
             };
             view! {
                 <li>
-                    <svg class="chart-mark" viewBox="0 0 32 12" aria-hidden="true">{mark}</svg>
+                    {mark}
                     <span>{series.name}</span>
                 </li>
             }
@@ -83,14 +84,21 @@ fn line_mark(look: Look) -> AnyView {
         Marker::Diamond => "M16 1.5L20.5 6L16 10.5L11.5 6z",
     };
     view! {
-        <path d="M0 6h32" fill="none" stroke=color.clone() stroke-width="2" stroke-dasharray=look.dash></path>
-        <path d=marker fill="var(--bg)" stroke=color stroke-width="2"></path>
+        <svg class="chart-mark" viewBox="0 0 32 12" aria-hidden="true">
+            <path d="M0 6h32" fill="none" stroke=color.clone() stroke-width="2" stroke-dasharray=look.dash></path>
+            <path d=marker fill="var(--bg)" stroke=color></path>
+        </svg>
     }
     .into_any()
 }
 
 fn bar_mark(look: Look) -> AnyView {
-    view! { <rect x="20" width="12" height="12" rx="2" fill=color(look)></rect> }.into_any()
+    view! {
+        <svg class="chart-mark chart-mark-bar" viewBox="0 0 12 12" aria-hidden="true">
+            <rect width="12" height="12" rx="2" fill=color(look)></rect>
+        </svg>
+    }
+    .into_any()
 }
 
 fn color(look: Look) -> String {
@@ -133,3 +141,6 @@ fn Values(spec: ChartSpec) -> impl IntoView {
     }
     .into_any()
 }
+
+#[cfg(test)]
+mod tests;
