@@ -261,6 +261,7 @@ fn a_forecast_says_when_in_pacific_time_and_how_soon() {
         "31",
         "Key 1, Key 4",
         "<meter",
+        "Times in Pacific",
     ] {
         assert!(html.contains(said), "{said} in {html}");
     }

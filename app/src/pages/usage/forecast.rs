@@ -21,6 +21,11 @@ pub fn ForecastPage() -> impl IntoView {
             }
             Ok(forecast) => table(&forecast),
         };
+        // Day quotas begin and end in the provider's zone, whichever the reader chose for the rest.
+        let asked = Asked {
+            zone: Zone::pacific(),
+            ..asked
+        };
         view! {
             <TabFrame tab=Tab::Forecast asked>
                 <p class="section-hint muted">{words::FORECAST_HINT}</p>
