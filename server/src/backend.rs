@@ -1,5 +1,7 @@
 //! Answers what the pages ask, from the use cases.
 
+mod usage;
+
 use std::sync::Arc;
 
 use app::backend::{AuditQuery, Backend, MayRegister};

@@ -4,7 +4,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::{
     AppState, Policy, Scope, account, admin, analyses, analytics, analyze, audit, auth, cache, doctor, forms,
-    notifications, operator, settings, status, tokens, users, vault,
+    notifications, operator, pages, settings, status, tokens, users, vault,
 };
 
 pub(super) type Routes = Vec<(Policy, &'static str, MethodRouter<AppState>)>;
@@ -122,6 +122,8 @@ fn usage_api() -> Routes {
         (VIEWER, "/api/analytics/export.csv", get(analytics::export_csv)),
         (VIEWER, "/api/analytics/export.json", get(analytics::export_json)),
         (VIEWER, "/api/analytics/stream", get(analytics::stream)),
+        (pages::VIEWER, "/overview/live", get(pages::live_overview)),
+        (pages::VIEWER, "/requests/live", get(pages::live_requests)),
     ]
 }
 
