@@ -1,7 +1,7 @@
 use charts_rs::{DEFAULT_FONT_FAMILY, measure_text_width_family};
 
 /// Pages are shown in the font of the device. The measured one is narrower than some of those.
-const OTHER_FONTS: f64 = 1.12;
+const OTHER_FONTS: f64 = 1.18;
 /// Characters of a label that are looked at.
 const CHARS_MAX: usize = 80;
 
