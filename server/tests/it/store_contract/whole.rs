@@ -6,7 +6,7 @@ use server::store::{EventKey, EventKind, Store, StoreError, UsageEvent};
 
 use super::{NOW, later};
 
-fn event(id: &str, at: Timestamp, key: u32, outcome: &'static str) -> UsageEvent {
+pub(super) fn event(id: &str, at: Timestamp, key: u32, outcome: &'static str) -> UsageEvent {
     UsageEvent {
         id: id.to_owned(),
         kind: EventKind::Attempt,
