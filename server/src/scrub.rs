@@ -93,10 +93,11 @@ impl Scrubber {
             self.learn_url(&mail.smtp_url);
         }
         if let Some(mongo) = &config.mongo {
-            self.learn_url(mongo.uri());
+            // Not its parts: the database is called "keypool", as much else is.
+            self.learn(mongo.uri());
             mongo
-                .password()
-                .into_iter()
+                .passwords()
+                .iter()
                 .for_each(|password| self.learn_password(password));
         }
         if let Some(admin) = &config.first_admin {

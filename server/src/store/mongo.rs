@@ -34,6 +34,7 @@ use mongodb::Database;
 use mongodb::bson::doc;
 use pool::Timestamp;
 use serde_json::Value;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -53,6 +54,8 @@ use sessions::Except;
 
 /// Whoever asks for readiness waits no longer than this.
 const READY_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long closing waits until the lease is given back.
+const LEASE_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What a write was acknowledged for is on the disks of a majority.
 pub struct MongoStore {
@@ -156,7 +159,7 @@ impl Store for MongoStore {
     async fn ready(&self) -> Result<()> {
         let ping = self.runner.run_within(READY_WAIT_MAX, (), |db, ()| {
             async move {
-                // Of the primary, and a write's way there: a minority is not ready.
+                // Asks the primary, whichever that is now.
                 db.database.run_command(doc! { "ping": 1 }).await?;
                 Ok(())
             }
@@ -172,7 +175,9 @@ impl Store for MongoStore {
     async fn close(&self) -> Result<()> {
         self.runner.close().await;
         self.stop.cancel();
-        self.keeping.wait().await;
+        if timeout(LEASE_WAIT_MAX, self.keeping.wait()).await.is_err() {
+            tracing::debug!("the lease is left to run out");
+        }
         // Only now may another process open the database from here.
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.runner.client().clone().shutdown().immediate(true).await;
@@ -184,7 +189,7 @@ impl Store for MongoStore {
     }
 
     async fn next_key_id(&self) -> Result<u64> {
-        self.runner.run((), |db, ()| keys::next_id(db).boxed()).await
+        self.runner.transact((), |db, ()| keys::next_id(db).boxed()).await
     }
 
     async fn insert_key(&self, key: NewStoredKey) -> Result<StoredKey> {
@@ -202,7 +207,7 @@ impl Store for MongoStore {
     }
 
     async fn delete_key(&self, id: u64) -> Result<bool> {
-        self.runner.run(id, |db, id| keys::delete(db, *id).boxed()).await
+        self.runner.transact(id, |db, id| keys::delete(db, *id).boxed()).await
     }
 
     async fn save_pool_records(&self, records: Vec<(String, Value)>) -> Result<()> {
@@ -332,7 +337,7 @@ impl Store for MongoStore {
 
     async fn begin_second_factor(&self, user_id: &str, sealed: Vec<u8>) -> Result<bool> {
         self.runner
-            .run((user_id.to_owned(), sealed), |db, (id, sealed)| {
+            .transact((user_id.to_owned(), sealed), |db, (id, sealed)| {
                 second_factors::begin(db, id, sealed).boxed()
             })
             .await
@@ -362,13 +367,13 @@ impl Store for MongoStore {
 
     async fn delete_second_factor(&self, user_id: &str) -> Result<bool> {
         self.runner
-            .run(user_id.to_owned(), |db, id| second_factors::delete(db, id).boxed())
+            .transact(user_id.to_owned(), |db, id| second_factors::delete(db, id).boxed())
             .await
     }
 
     async fn use_totp_step(&self, user_id: &str, step: u64) -> Result<bool> {
         self.runner
-            .run((user_id.to_owned(), step), |db, (id, step)| {
+            .transact((user_id.to_owned(), step), |db, (id, step)| {
                 second_factors::use_step(db, id, *step).boxed()
             })
             .await
@@ -376,14 +381,16 @@ impl Store for MongoStore {
 
     async fn use_recovery_code(&self, user_id: &str, code: &Digest) -> Result<bool> {
         self.runner
-            .run((user_id.to_owned(), *code), |db, (id, code)| {
+            .transact((user_id.to_owned(), *code), |db, (id, code)| {
                 second_factors::use_recovery_code(db, id, code).boxed()
             })
             .await
     }
 
     async fn insert_link(&self, link: StoredLink) -> Result<()> {
-        self.runner.run(link, |db, link| links::insert(db, link).boxed()).await
+        self.runner
+            .transact(link, |db, link| links::insert(db, link).boxed())
+            .await
     }
 
     async fn link(&self, token: &Digest) -> Result<Option<StoredLink>> {
@@ -398,7 +405,7 @@ impl Store for MongoStore {
 
     async fn delete_link(&self, id: &str) -> Result<bool> {
         self.runner
-            .run(id.to_owned(), |db, id| links::delete(db, id).boxed())
+            .transact(id.to_owned(), |db, id| links::delete(db, id).boxed())
             .await
     }
 
@@ -425,7 +432,7 @@ impl Store for MongoStore {
 
     async fn insert_set_up_link(&self, token: Digest, expires_at: Timestamp) -> Result<()> {
         self.runner
-            .run((token, expires_at), |db, (token, at)| {
+            .transact((token, expires_at), |db, (token, at)| {
                 users::insert_link(db, token, *at).boxed()
             })
             .await
@@ -556,7 +563,7 @@ impl Store for MongoStore {
 
     async fn insert_api_token(&self, token: StoredApiToken) -> Result<()> {
         self.runner
-            .run(token, |db, token| api_tokens::insert(db, token).boxed())
+            .transact(token, |db, token| api_tokens::insert(db, token).boxed())
             .await
     }
 
@@ -574,7 +581,7 @@ impl Store for MongoStore {
 
     async fn delete_api_token(&self, user_id: &str, id: &str) -> Result<bool> {
         self.runner
-            .run((user_id.to_owned(), id.to_owned()), |db, (user_id, id)| {
+            .transact((user_id.to_owned(), id.to_owned()), |db, (user_id, id)| {
                 api_tokens::delete(db, user_id, id).boxed()
             })
             .await
@@ -582,7 +589,7 @@ impl Store for MongoStore {
 
     async fn delete_api_tokens_of(&self, user_id: &str) -> Result<u64> {
         self.runner
-            .run(user_id.to_owned(), |db, id| api_tokens::delete_of_user(db, id).boxed())
+            .transact(user_id.to_owned(), |db, id| api_tokens::delete_of_user(db, id).boxed())
             .await
     }
 
@@ -596,7 +603,7 @@ impl Store for MongoStore {
 
     async fn insert_analysis(&self, analysis: StoredAnalysis) -> Result<()> {
         self.runner
-            .run(analysis, |db, analysis| analyses::insert(db, analysis).boxed())
+            .transact(analysis, |db, analysis| analyses::insert(db, analysis).boxed())
             .await
     }
 
@@ -639,7 +646,7 @@ impl Store for MongoStore {
 
     async fn begin_idempotent(&self, request: StoredIdempotency) -> Result<Begun> {
         self.runner
-            .run(request, |db, request| idempotency::begin(db, request).boxed())
+            .transact(request, |db, request| idempotency::begin(db, request).boxed())
             .await
     }
 
@@ -740,7 +747,7 @@ impl Store for MongoStore {
 
     async fn insert_notification(&self, notification: StoredNotification, channels: Vec<String>) -> Result<()> {
         self.runner
-            .run((notification, channels), |db, (notification, channels)| {
+            .transact((notification, channels), |db, (notification, channels)| {
                 notifications::insert(db, notification, channels).boxed()
             })
             .await
@@ -814,7 +821,7 @@ impl Store for MongoStore {
 
     async fn replace_sealed(&self, record: &str, field: &str, old: Vec<u8>, new: Vec<u8>) -> Result<bool> {
         self.runner
-            .run(
+            .transact(
                 (record.to_owned(), field.to_owned(), old, new),
                 |db, (record, field, old, new)| secrets::replace(db, record, field, old, new).boxed(),
             )
@@ -829,7 +836,7 @@ impl Store for MongoStore {
 
     async fn insert_server_secret(&self, name: &str, sealed: Vec<u8>) -> Result<Vec<u8>> {
         self.runner
-            .run((name.to_owned(), sealed), |db, (name, sealed)| {
+            .transact((name.to_owned(), sealed), |db, (name, sealed)| {
                 secrets::insert_of_server(db, name, sealed).boxed()
             })
             .await

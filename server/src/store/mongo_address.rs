@@ -17,7 +17,7 @@ const DATABASE_BYTES_MAX: usize = 63;
 pub struct MongoAddress {
     pub(super) uri: SecretString,
     database: String,
-    password: Option<SecretString>,
+    passwords: Vec<SecretString>,
 }
 
 impl MongoAddress {
@@ -38,10 +38,7 @@ impl MongoAddress {
         Ok(Self {
             uri: text.to_owned().into(),
             database,
-            password: parsed
-                .credential
-                .and_then(|credential| credential.password)
-                .map(Into::into),
+            passwords: passwords(text, parsed.credential.and_then(|credential| credential.password)),
         })
     }
 
@@ -53,10 +50,19 @@ impl MongoAddress {
         &self.uri
     }
 
-    /// As it is meant, not as it is encoded in the address.
-    pub fn password(&self) -> Option<&SecretString> {
-        self.password.as_ref()
+    /// The password as it is meant, and as it is encoded in the address.
+    pub fn passwords(&self) -> &[SecretString] {
+        &self.passwords
     }
+}
+
+fn passwords(text: &str, meant: Option<String>) -> Vec<SecretString> {
+    let before_options = text.split('?').next().unwrap_or_default();
+    let before_hosts = before_options
+        .split_once("://")
+        .and_then(|(_, rest)| rest.rsplit_once('@'));
+    let encoded = before_hosts.and_then(|(user, _)| Some(user.split_once(':')?.1.to_owned()));
+    meant.into_iter().chain(encoded).map(Into::into).collect()
 }
 
 impl fmt::Debug for MongoAddress {
@@ -69,6 +75,8 @@ impl fmt::Debug for MongoAddress {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     #[test]
@@ -106,7 +114,11 @@ mod tests {
     fn neither_address_nor_password_is_printed() {
         let address = MongoAddress::parse("mongodb://user:can%41ry@db/keypool").unwrap();
         assert_eq!(format!("{address:?}"), r#"MongoAddress { database: "keypool", .. }"#);
-        let password = secrecy::ExposeSecret::expose_secret(address.password().unwrap());
-        assert_eq!(password, "canAry", "as it is meant");
+        let passwords: Vec<&str> = address
+            .passwords()
+            .iter()
+            .map(|password| password.expose_secret())
+            .collect();
+        assert_eq!(passwords, ["canAry", "can%41ry"]);
     }
 }

@@ -13,6 +13,7 @@ use crate::store::{Cursor, StoreError, StoredAnalysis};
 /// Analyses removed in one transaction: far below what MongoDB takes.
 const STEP: u64 = 500;
 
+/// In a transaction.
 pub(super) async fn insert(db: &mut Access, stored: &StoredAnalysis) -> Result<()> {
     let analysis = &stored.analysis;
     let unwritable = |_| StoreError::Unavailable("an analysis cannot be written as JSON".to_owned());

@@ -7,6 +7,7 @@ use super::row::{Row, at, bytes};
 use super::schema::API_TOKENS;
 use crate::store::{self, Digest, StoredApiToken};
 
+/// In a transaction.
 pub(super) async fn insert(db: &mut Access, token: &StoredApiToken) -> Result<()> {
     let document = doc! {
         "_id": &token.id,
@@ -34,10 +35,12 @@ pub(super) async fn by_hash(db: &mut Access, hash: &Digest) -> Result<Option<Sto
     Ok(found.map(|row| read(&row)).transpose()?)
 }
 
+/// In a transaction.
 pub(super) async fn delete(db: &mut Access, user_id: &str, id: &str) -> Result<bool> {
     db.delete(API_TOKENS, doc! { "_id": id, "user_id": user_id }).await
 }
 
+/// In a transaction.
 pub(super) async fn delete_of_user(db: &mut Access, user_id: &str) -> Result<u64> {
     db.delete_many(API_TOKENS, doc! { "user_id": user_id }).await
 }

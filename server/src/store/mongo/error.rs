@@ -16,6 +16,8 @@ pub(super) enum Fault {
 
 /// Another document has the same unique value.
 const DUPLICATE: i32 = 11000;
+/// Of a server that steps down, shuts down, recovers, or cannot be reached from its router (the specification of retryable reads).
+const BROKEN_OFF: [i32; 13] = [6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436];
 /// What the server answers whom it does not know, or who may not.
 const NOT_ALLOWED: [i32; 4] = [11, 13, 18, 8000];
 
@@ -35,6 +37,19 @@ impl Fault {
     pub(super) fn leaves_commit_open(&self) -> bool {
         matches!(self, Self::Driver(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
             && !matches!(*error.kind, ErrorKind::ServerSelection { .. }))
+    }
+
+    /// Whether a server broke it off that went away or is primary no more. It may have been done.
+    pub(super) fn is_broken_off(&self) -> bool {
+        let Self::Driver(error) = self else { return false };
+        let code = match &*error.kind {
+            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => return true,
+            ErrorKind::Command(failed) => failed.code,
+            ErrorKind::Write(WriteFailure::WriteConcernError(failed)) => failed.code,
+            ErrorKind::InsertMany(failed) => failed.write_concern_error.as_ref().map_or(0, |failed| failed.code),
+            _ => 0,
+        };
+        BROKEN_OFF.contains(&code)
     }
 
     pub(super) fn is_duplicate(&self) -> bool {

@@ -1,4 +1,4 @@
-//! One document a caller and key, which are its id: beginning it twice is a duplicate.
+//! One document a caller and key, which are its id.
 
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
@@ -7,18 +7,21 @@ use super::access::Access;
 use super::error::Result;
 use super::row::{Row, at, bytes, json};
 use super::schema::IDEMPOTENCY;
-use crate::store::{self, Begun, StoreError, StoredIdempotency};
-
-/// Tries to find a record that is there and gone again.
-const TRIES_MAX: u32 = 5;
+use crate::store::{self, Begun, StoredIdempotency};
 
 fn id(caller: &str, key: &str) -> Document {
     doc! { "caller": caller, "key": key }
 }
 
+/// In a transaction: two at once both write it, and one of them comes second.
 pub(super) async fn begin(db: &mut Access, request: &StoredIdempotency) -> Result<Begun> {
     let id = id(&request.caller, &request.key);
-    let over = doc! { "_id": &id, "expires_at": { "$lte": at(request.created_at) } };
+    if let Some(found) = db.find_one(IDEMPOTENCY, doc! { "_id": &id }).await? {
+        let found = read(&found)?;
+        if found.expires_at > request.created_at {
+            return Ok(Begun::Existing(found));
+        }
+    }
     let fields = doc! {
         "caller": &request.caller,
         "request": bytes(&request.request),
@@ -27,18 +30,9 @@ pub(super) async fn begin(db: &mut Access, request: &StoredIdempotency) -> Resul
         "created_at": at(request.created_at),
         "expires_at": at(request.expires_at),
     };
-    for _ in 0..TRIES_MAX {
-        // One operation: where there is none, or one that has expired, this takes its place.
-        match db.upsert(IDEMPOTENCY, over.clone(), doc! { "$set": &fields }).await {
-            Ok(()) => return Ok(Begun::New),
-            Err(failure) if failure.is_duplicate() => {}
-            Err(failure) => return Err(failure),
-        }
-        if let Some(found) = db.find_one(IDEMPOTENCY, doc! { "_id": &id }).await? {
-            return Ok(Begun::Existing(read(&found)?));
-        }
-    }
-    Err(StoreError::Unavailable("a request is begun and given up all the time".to_owned()).into())
+    db.upsert(IDEMPOTENCY, doc! { "_id": id }, doc! { "$set": fields })
+        .await?;
+    Ok(Begun::New)
 }
 
 pub(super) async fn finish(

@@ -13,6 +13,7 @@ pub(super) async fn all(db: &mut Access) -> Result<Vec<StoredKey>> {
     Ok(rows.iter().map(read).collect::<store::Result<_>>()?)
 }
 
+/// In a transaction.
 pub(super) async fn next_id(db: &mut Access) -> Result<u64> {
     let count = doc! { "$inc": { "value": 1_i64 } };
     let counted = db.changed_or_made(COUNTERS, doc! { "_id": "key_id" }, count).await?;
@@ -128,6 +129,7 @@ fn changed_fields(change: &KeyChange) -> Document {
     fields
 }
 
+/// In a transaction.
 pub(super) async fn delete(db: &mut Access, id: u64) -> Result<bool> {
     db.delete(KEYS, doc! { "_id": whole(id) }).await
 }

@@ -16,6 +16,8 @@ use crate::store::StoreError;
 
 const SERVER: &str = "server";
 const RENEW_EVERY: Duration = Duration::from_secs(3);
+/// After a try that failed: nothing goes on before one does not.
+const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// Without a word for so long, whoever holds it is taken to be gone.
 const STALE_AFTER_MS: i64 = 30_000;
 /// Without a renewal for so long, nothing is written until there is one. Less than the above, for what is on its way.
@@ -70,11 +72,13 @@ impl Lease {
     /// gate is closed for good.
     pub(super) async fn keep(self, mut access: Access, stop: CancellationToken, gate: Gate) {
         let held = doc! { "_id": SERVER, "holder": &self.holder };
+        let mut pause = RENEW_EVERY;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(RENEW_EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
             }
+            pause = RENEW_EVERY;
             let asked_at = Instant::now();
             match access.update(LEASES, held.clone(), self.renewed()).await {
                 Ok(true) => gate.open_until(asked_at + OURS_FOR),
@@ -89,6 +93,7 @@ impl Lease {
                 Err(failure) => {
                     let error = StoreError::from(failure);
                     tracing::debug!(%error, "the lease could not be renewed");
+                    pause = RETRY_EVERY;
                 }
             }
         }

@@ -10,6 +10,7 @@ use super::{api_tokens, users};
 use crate::email::Email;
 use crate::store::{self, Digest, LinkKind, LinkUse, OPERATOR, StoredLink, StoredUser};
 
+/// In a transaction.
 pub(super) async fn insert(db: &mut Access, link: &StoredLink) -> Result<()> {
     let document = doc! {
         "_id": &link.id,
@@ -36,6 +37,7 @@ pub(super) async fn all(db: &mut Access, kind: LinkKind) -> Result<Vec<StoredLin
     Ok(rows.iter().map(read).collect::<store::Result<_>>()?)
 }
 
+/// In a transaction.
 pub(super) async fn delete(db: &mut Access, id: &str) -> Result<bool> {
     db.delete(LINKS, doc! { "_id": id }).await
 }

@@ -15,7 +15,11 @@ use crate::store::{
     StoredNotification,
 };
 
+/// In a transaction.
 pub(super) async fn insert(db: &mut Access, new: &StoredNotification, channels: &[String]) -> Result<()> {
+    if db.find_one(NOTIFICATIONS, doc! { "_id": &new.id }).await?.is_some() {
+        return Ok(());
+    }
     let created_at = at(new.created_at);
     let channels: BTreeSet<&String> = channels.iter().collect();
     let deliveries = channels.into_iter().map(|channel| {
@@ -38,10 +42,7 @@ pub(super) async fn insert(db: &mut Access, new: &StoredNotification, channels: 
         "data": new.data.to_string(),
         "deliveries": deliveries.collect::<Vec<_>>(),
     };
-    match db.insert(NOTIFICATIONS, document).await {
-        Err(failure) if failure.is_duplicate() => Ok(()),
-        done => done,
-    }
+    db.insert(NOTIFICATIONS, document).await
 }
 
 /// Those of one channel by the time when they are due, each beside its notification.

@@ -21,7 +21,7 @@ const UNDER_WAY_MAX: usize = 512;
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// The same for what reads or removes very many documents.
 const LONG_WAIT_MAX: Duration = Duration::from_secs(120);
-/// Transactions that met another one are tried again until then.
+/// What was broken off, and transactions that met another one, are tried again until then.
 const RETRY_FOR: Duration = Duration::from_secs(8);
 /// And so many times.
 const TRIES_MAX: u32 = 200;
@@ -94,12 +94,13 @@ impl Runner {
         self.gate.clone()
     }
 
-    /// Runs work whose operations are each complete in themselves.
+    /// Runs work that may be done twice with the same result: what reads, and what sets a value whatever it was. It is done
+    /// again when a server broke it off; the driver tries once more by itself, but the next server may break off too.
     pub(super) async fn run<C, T, F>(&self, with: C, work: F) -> store::Result<T>
     where
         C: Send + Sync + 'static,
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a mut Access, &'a C) -> BoxFuture<'a, Result<T>> + Send + 'static,
+        F: for<'a> Fn(&'a mut Access, &'a C) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
     {
         self.run_within(WAIT_MAX, with, work).await
     }
@@ -109,7 +110,7 @@ impl Runner {
     where
         C: Send + Sync + 'static,
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a mut Access, &'a C) -> BoxFuture<'a, Result<T>> + Send + 'static,
+        F: for<'a> Fn(&'a mut Access, &'a C) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
     {
         self.run_within(LONG_WAIT_MAX, with, work).await
     }
@@ -118,10 +119,11 @@ impl Runner {
     where
         C: Send + Sync + 'static,
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a mut Access, &'a C) -> BoxFuture<'a, Result<T>> + Send + 'static,
+        F: for<'a> Fn(&'a mut Access, &'a C) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
     {
         let mut access = self.access();
-        self.spawn(wait, async move { work(&mut access, &with).await }).await
+        self.spawn(wait, async move { repeat(&mut access, &with, &work).await })
+            .await
     }
 
     /// Runs work as one transaction: all of it or nothing, as if nobody else were at work on what it writes. It may run more
@@ -180,23 +182,56 @@ impl Runner {
     }
 }
 
+async fn repeat<C, T, F>(access: &mut Access, with: &C, work: &F) -> Result<T>
+where
+    F: for<'a> Fn(&'a mut Access, &'a C) -> BoxFuture<'a, Result<T>>,
+{
+    let mut tries = Tries::new();
+    loop {
+        match work(access, with).await {
+            Err(fault) if fault.is_broken_off() && tries.another().await => {}
+            done => return done,
+        }
+    }
+}
+
 /// Runs work as one transaction for those who have an [`Access`] of their own.
 pub(super) async fn transact<C, T, F>(access: &mut Access, with: &C, work: &F) -> Result<T>
 where
     F: for<'a> Fn(&'a mut Access, &'a C) -> BoxFuture<'a, Result<T>>,
 {
-    let until = Instant::now() + RETRY_FOR;
-    let mut tries = 0;
+    let mut tries = Tries::new();
     loop {
-        let failure = match attempt(access, with, work, until).await {
-            Ok(value) => return Ok(value),
-            Err(failure) => failure,
-        };
-        tries += 1;
-        if !failure.is_transient() || tries == TRIES_MAX || Instant::now() >= until {
-            return Err(failure);
+        match attempt(access, with, work, tries.until).await {
+            Err(fault) if fault.is_transient() && tries.another().await => {}
+            done => return done,
         }
-        tokio::time::sleep(pause(tries)).await;
+    }
+}
+
+/// Bounded in time and in number.
+struct Tries {
+    until: Instant,
+    done: u32,
+}
+
+impl Tries {
+    fn new() -> Self {
+        Self {
+            until: Instant::now() + RETRY_FOR,
+            done: 0,
+        }
+    }
+
+    /// Whether there is another, after a pause: longer each time, and by chance, so that those who met do not meet again.
+    async fn another(&mut self) -> bool {
+        self.done += 1;
+        if self.done >= TRIES_MAX || Instant::now() >= self.until {
+            return false;
+        }
+        let longest = PAUSE_MIN_MS.saturating_mul(u64::from(self.done)).min(PAUSE_MAX_MS);
+        tokio::time::sleep(Duration::from_millis(1 + rand::random::<u64>() % longest)).await;
+        true
     }
 }
 
@@ -244,10 +279,4 @@ pub(super) fn confirmed() -> WriteConcern {
         .w(Acknowledgment::Majority)
         .journal(true)
         .build()
-}
-
-/// Longer each time, and by chance, so that those who met do not meet again.
-fn pause(tries: u32) -> Duration {
-    let longest = PAUSE_MIN_MS.saturating_mul(u64::from(tries)).min(PAUSE_MAX_MS);
-    Duration::from_millis(1 + rand::random::<u64>() % longest)
 }

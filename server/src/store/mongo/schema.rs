@@ -188,7 +188,7 @@ pub(super) async fn make(access: &mut Access) -> Result<Found> {
         }
     }
     let id = uuid::Uuid::new_v4().to_string();
-    let new = doc! { "$setOnInsert": { "store_id": id, "version": i64::from(VERSION) } };
+    let new = doc! { "$setOnInsert": { "store_id": id }, "$max": { "version": i64::from(VERSION) } };
     let made = access.changed_or_made(META, doc! { "_id": SCHEMA }, new).await?;
     let made = made.ok_or_else(|| StoreError::Unavailable("the schema was not stored".to_owned()))?;
     Ok(read(&made)?)

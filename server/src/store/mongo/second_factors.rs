@@ -14,16 +14,15 @@ pub(super) async fn get(db: &mut Access, user_id: &str) -> Result<Option<StoredS
     Ok(found.map(|row| read(&row)).transpose()?)
 }
 
+/// In a transaction.
 pub(super) async fn begin(db: &mut Access, user_id: &str, sealed: &[u8]) -> Result<bool> {
-    let open = doc! { "_id": user_id, "confirmed": false };
-    let set = doc! { "sealed": bytes(sealed), "last_step": 0_i64 };
-    let change = doc! { "$set": &set, "$setOnInsert": { "recovery": [] } };
-    match db.upsert(SECOND_FACTORS, open.clone(), change).await {
-        Ok(()) => Ok(true),
-        // There is one: a confirmed one, or one that somebody began at the same time.
-        Err(failure) if failure.is_duplicate() => db.update(SECOND_FACTORS, open, doc! { "$set": set }).await,
-        Err(failure) => Err(failure),
+    if get(db, user_id).await?.is_some_and(|factor| factor.confirmed) {
+        return Ok(false);
     }
+    let set = doc! { "sealed": bytes(sealed), "confirmed": false, "last_step": 0_i64, "recovery": [] };
+    db.upsert(SECOND_FACTORS, doc! { "_id": user_id }, doc! { "$set": set })
+        .await?;
+    Ok(true)
 }
 
 /// In a transaction.
@@ -43,16 +42,19 @@ pub(super) async fn replace_recovery_codes(db: &mut Access, user_id: &str, new: 
     db.update(SECOND_FACTORS, confirmed, set).await
 }
 
+/// In a transaction.
 pub(super) async fn delete(db: &mut Access, user_id: &str) -> Result<bool> {
     db.delete(SECOND_FACTORS, doc! { "_id": user_id }).await
 }
 
+/// In a transaction.
 pub(super) async fn use_step(db: &mut Access, user_id: &str, step: u64) -> Result<bool> {
     let before = doc! { "_id": user_id, "last_step": { "$lt": whole(step) } };
     let set = doc! { "$set": { "last_step": whole(step) } };
     db.update(SECOND_FACTORS, before, set).await
 }
 
+/// In a transaction.
 pub(super) async fn use_recovery_code(db: &mut Access, user_id: &str, code: &Digest) -> Result<bool> {
     let left = doc! { "_id": user_id, "recovery": bytes(code) };
     let take = doc! { "$pull": { "recovery": bytes(code) } };

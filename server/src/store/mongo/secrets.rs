@@ -35,6 +35,7 @@ pub(super) async fn all(db: &mut Access) -> Result<Vec<SealedValue>> {
     Ok(values)
 }
 
+/// In a transaction.
 pub(super) async fn replace(db: &mut Access, record: &str, field: &str, old: &[u8], new: &[u8]) -> Result<bool> {
     let (collection, id) = match (record.split_once('/'), field) {
         (Some(("key", id)), "secret") => match id.parse::<u64>() {
@@ -55,12 +56,12 @@ pub(super) async fn of_server(db: &mut Access, name: &str) -> Result<Option<Vec<
     Ok(found.map(|row| row.bytes("sealed")).transpose()?)
 }
 
+/// In a transaction.
 pub(super) async fn insert_of_server(db: &mut Access, name: &str, sealed: &[u8]) -> Result<Vec<u8>> {
-    let document = doc! { "_id": name, "sealed": bytes(sealed) };
-    match db.insert(SERVER_SECRETS, document).await {
-        Err(failure) if !failure.is_duplicate() => return Err(failure),
-        _ => {}
+    if let Some(kept) = of_server(db, name).await? {
+        return Ok(kept);
     }
-    let kept = of_server(db, name).await?;
-    Ok(kept.unwrap_or_else(|| sealed.to_vec()))
+    let document = doc! { "_id": name, "sealed": bytes(sealed) };
+    db.insert(SERVER_SECRETS, document).await?;
+    Ok(sealed.to_vec())
 }

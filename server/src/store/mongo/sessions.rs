@@ -10,7 +10,7 @@ use super::schema::{IDEMPOTENCY, LINKS, REFRESH_TOKENS, SESSIONS, SET_UP_LINKS, 
 use super::{sign_ins, users};
 use crate::store::{self, Digest, StoredSession};
 
-/// In a transaction when it is a user's.
+/// In a transaction.
 pub(super) async fn create(db: &mut Access, session: &StoredSession) -> Result<bool> {
     if !may_begin(db, session).await? {
         return Ok(false);

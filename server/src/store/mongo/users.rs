@@ -15,7 +15,7 @@ use super::{analyses, usage};
 use crate::email::Email;
 use crate::store::{self, Digest, LinkUse, StoredUser, UserChange};
 
-/// In a transaction when it makes an admin.
+/// In a transaction.
 pub(super) async fn create(db: &mut Access, user: &StoredUser) -> Result<()> {
     if user.role == Role::Admin {
         note_new_admin(db).await?;
@@ -166,6 +166,7 @@ pub(super) async fn delete(db: &mut Access, id: &str) -> Result<bool> {
     db.delete(USERS, doc! { "_id": id }).await
 }
 
+/// In a transaction.
 pub(super) async fn insert_link(db: &mut Access, token: &Digest, expires_at: Timestamp) -> Result<()> {
     let document = doc! { "_id": bytes(token), "expires_at": at(expires_at) };
     db.insert(SET_UP_LINKS, document).await.map_err(conflict("This link"))

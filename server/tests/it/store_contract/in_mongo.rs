@@ -1,11 +1,15 @@
 //! What only MongoDB does: who may have a database, and what is left in it.
 
+use std::time::Duration;
+
 use mongodb::bson::{Bson, Document, doc};
 use server::store::mongo::MongoStore;
 use server::store::{MongoAddress, Store, StoreError};
 use tempfile::TempDir;
 
+use super::NOW;
 use super::erasing::settle;
+use super::usage::event;
 use crate::support::mongod::{Mongod, Scratch};
 
 #[tokio::test]
@@ -41,21 +45,11 @@ async fn what_is_left_of_a_killed_keypool_keeps_nobody_out_who_comes_from_its_fo
     again.close().await.unwrap();
     // Long after a kill.
     let long_ago = mongodb::bson::DateTime::from_millis(1_700_000_000_000);
-    let stale = [lease, doc! { "renewed_at": long_ago }].concat_documents();
+    let mut stale = lease;
+    stale.insert("renewed_at", long_ago);
     leases.insert_one(stale).await.unwrap();
     let stranger = MongoStore::open(&place.address(), elsewhere.path()).await.unwrap();
     place.clear(stranger).await;
-}
-
-trait Concat {
-    /// Later fields replace earlier ones.
-    fn concat_documents(self) -> Document;
-}
-
-impl Concat for [Document; 2] {
-    fn concat_documents(self) -> Document {
-        self.into_iter().flatten().collect()
-    }
 }
 
 #[tokio::test]
@@ -171,4 +165,65 @@ async fn instants_are_dates_and_digests_are_bytes() {
     assert!(matches!(session.get("ends_at"), Some(Bson::DateTime(_))));
     assert!(matches!(session.get("_id"), Some(Bson::Binary(id)) if id.bytes.len() == 32));
     place.clear(store).await;
+}
+
+/// The driver and our transactions try again what a server broke off that is primary no more.
+#[tokio::test]
+async fn a_step_down_fails_nothing_loses_nothing_and_doubles_nothing() {
+    const WRITERS: u64 = 4;
+    const WRITES: u64 = 60;
+    let mongod = Mongod::start(true).await;
+    let data = TempDir::new().unwrap();
+    let address = MongoAddress::parse(&mongod.uri("keypool")).unwrap();
+    let store = MongoStore::open(&address, data.path()).await.unwrap();
+    let writer = async |writer: u64| {
+        for write in 0..WRITES {
+            let name = format!("{writer}-{write}");
+            store.next_key_id().await.unwrap();
+            let used = vec![event(&name, NOW, 1, "success")];
+            store.append_usage(used).await.unwrap();
+            store.save_settings(vec![(name, Some(write.into()))]).await.unwrap();
+        }
+    };
+    let stepping_down = async {
+        let client = mongodb::Client::with_uri_str(mongod.uri("admin")).await.unwrap();
+        for _ in 0..2 {
+            let step_down = doc! { "replSetStepDown": 1, "force": true };
+            // The second comes before the server is primary again.
+            while client.database("admin").run_command(step_down.clone()).await.is_err() {}
+        }
+    };
+    let writers = futures::future::join_all((0..WRITERS).map(writer));
+    futures::join!(writers, stepping_down);
+    assert_eq!(store.next_key_id().await.unwrap(), WRITERS * WRITES + 1);
+    assert_eq!(super::usage::all(&store).await.len() as u64, WRITERS * WRITES);
+    assert_eq!(store.settings().await.unwrap().len() as u64, WRITERS * WRITES);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_no_hang() {
+    let mongod = Mongod::start(true).await;
+    let data = TempDir::new().unwrap();
+    let address = MongoAddress::parse(&mongod.uri("keypool")).unwrap();
+    let store = MongoStore::open(&address, data.path()).await.unwrap();
+    mongod.freeze(true);
+    // More than are let in at once.
+    let asked = futures::future::join_all((0..1000).map(|_| store.keys()));
+    let asked = tokio::time::timeout(Duration::from_secs(20), asked)
+        .await
+        .expect("no hang");
+    assert!(
+        asked
+            .iter()
+            .all(|asked| matches!(asked, Err(StoreError::Unavailable(_))))
+    );
+    assert!(store.ready().await.is_err());
+    mongod.freeze(false);
+    let again = async { while store.keys().await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(30), again)
+        .await
+        .expect("it goes on");
+    store.next_key_id().await.unwrap();
+    store.close().await.unwrap();
 }

@@ -20,7 +20,7 @@ const START_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Runs what it is given until it reads a line. A test process that is killed cannot end what it started, but its end of the
 /// pipe is closed then; nobody asks for the data any more.
-const WATCH: &str = "\"$@\" & pid=$!; read word; kill -9 $pid; wait $pid; test \"$word\" = keep || rm -rf \"$DATA\"";
+const WATCH: &str = "\"$@\" & pid=$!; echo $pid > \"$DATA/pid\"; read word; kill -9 $pid; wait $pid; test \"$word\" = keep || rm -rf \"$DATA\"";
 
 /// Whose address every test gets a database of its own on.
 static SHARED: OnceCell<Server> = OnceCell::const_new();
@@ -96,6 +96,14 @@ impl Mongod {
             watch.write_all(b"keep\n").unwrap();
             running.wait().unwrap();
         }
+    }
+
+    /// SIGSTOP and SIGCONT: connections stay, and nothing is answered on them.
+    pub(crate) fn freeze(&self, frozen: bool) {
+        let pid = std::fs::read_to_string(self.data.path().join("pid")).unwrap();
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let sent = Command::new("kill").args([signal, pid.trim()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Starts it on the data that it had.
