@@ -8,7 +8,7 @@ use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use pool::Timestamp;
 
-use super::range::{Range, day_start};
+use super::range::{Range, day_start, millis};
 use crate::clock::rfc3339;
 use crate::store::Level;
 
@@ -115,7 +115,12 @@ fn hour_start(at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let here = zoned(at, zone)?;
     let into = Duration::from_secs(u64::try_from(i64::from(here.minute()) * 60 + i64::from(here.second())).ok()?);
     let start = Level::Minute.start_of(at.minus(into));
-    Some(Timestamp::from_millis(start.as_millis()))
+    if zoned(start, zone)?.offset() == here.offset() {
+        return Some(start);
+    }
+    // The clock was moved within the hour.
+    let just_after = jiff::Timestamp::from_millisecond(here.timestamp().as_millisecond() + 1).ok()?;
+    millis(zone.preceding(just_after).next()?.timestamp()).map(|moved| moved.max(start))
 }
 
 fn next(last: Timestamp, step: Step, zone: &TimeZone) -> Option<Timestamp> {

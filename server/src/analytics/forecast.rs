@@ -144,7 +144,9 @@ fn forecast(facts: &CellFacts, now: Timestamp, reset: Timestamp) -> CellForecast
         .filter(|used| *used > 0)
         .map(|used| used as f64)
         .collect();
-    let then = if days.is_empty() {
+    let then = if later.is_zero() {
+        0.0
+    } else if days.is_empty() {
         recent * hours(later)
     } else {
         days.iter().sum::<f64>() / days.len() as f64

@@ -34,6 +34,7 @@ use mongodb::Database;
 use mongodb::bson::doc;
 use pool::Timestamp;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,6 +61,8 @@ const LEASE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// What a write was acknowledged for is on the disks of a majority.
 pub struct MongoStore {
     runner: Runner,
+    /// One at a time adds to rollups: two would write to the same ones, and one of them in vain.
+    appending: Semaphore,
     version: String,
     /// Ends the lease, which `keeping` then gives back.
     stop: CancellationToken,
@@ -117,6 +120,7 @@ async fn open(address: &MongoAddress, mut place: Place) -> Result<MongoStore> {
     keeping.close();
     Ok(MongoStore {
         runner,
+        appending: Semaphore::new(1),
         version,
         stop,
         keeping,
@@ -682,6 +686,8 @@ impl Store for MongoStore {
     }
 
     async fn append_usage(&self, events: Vec<UsageEvent>) -> Result<()> {
+        let closed = |_| StoreError::Unavailable("the store is closed".to_owned());
+        let _turn = self.appending.acquire().await.map_err(closed)?;
         self.runner
             .transact(events, |db, events| usage::append(db, events).boxed())
             .await

@@ -10,6 +10,8 @@ const DATABASE: &str = "keypool";
 /// MongoDB's own.
 const RESERVED: [&str; 3] = ["admin", "config", "local"];
 /// MongoDB's limit.
+/// <https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions>, of both systems it runs on.
+const NOT_IN_NAMES: [char; 14] = ['/', '\\', '.', ' ', '"', '$', '*', '<', '>', ':', '|', '?', '\0', '\''];
 const DATABASE_BYTES_MAX: usize = 63;
 
 /// A connection string that the driver understands, and the database in it.
@@ -31,6 +33,11 @@ impl MongoAddress {
         let database = parsed.default_database.unwrap_or_else(|| DATABASE.to_owned());
         if RESERVED.contains(&database.as_str()) {
             return Err("names a database of MongoDB itself: name another after the host, such as /keypool");
+        }
+        if database.contains(NOT_IN_NAMES) {
+            return Err(
+                "names a database with a character that MongoDB takes in no name: use letters, digits, - and _",
+            );
         }
         if database.len() > DATABASE_BYTES_MAX {
             return Err("names a database whose name is too long: 63 bytes at most");

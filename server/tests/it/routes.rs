@@ -310,7 +310,8 @@ fn gives_a_way_in(method: &Method, path: &str) -> bool {
 
 /// What somebody without a credential gets.
 fn nobody(path: &str) -> u16 {
-    let is_for_programs = path.starts_with("/api/") || path.ends_with("/answer") || path == "/history/recent";
+    let is_for_programs =
+        path.starts_with("/api/") || path.ends_with("/answer") || path.ends_with("/live") || path == "/history/recent";
     if is_for_programs { 401 } else { 303 }
 }
 
