@@ -1,7 +1,7 @@
 //! Records what happened without delaying it: a bounded queue, one task that hands groups to the store, a count of what was
 //! dropped because the queue was full.
 //!
-//! With [`Durability::Group`] events wait for [`LINGER`] at most before they are handed over, so that a busy server writes
+//! With [`Durability::Group`] events wait for a tenth of a second at most before they are handed over, so that a busy server writes
 //! once for many. A group that the store refuses is tried again, under the same ids, until it takes it: the queue fills
 //! meanwhile, and only what finds it full is lost, and counted. With [`Durability::Strict`] whoever made an event may wait
 //! until it is stored.
