@@ -26,6 +26,9 @@ pub use export::Format;
 pub use pieces::pieces;
 use seed::seed_alerts;
 
+/// Outcomes that the provider charges for.
+pub const CHARGED: [&str; 4] = ["success", "blocked", "empty", "truncated"];
+
 /// Answers questions about usage. Cheap to clone.
 #[derive(Clone)]
 pub struct Analytics {

@@ -20,8 +20,6 @@ use crate::store::{Dimensions, EventBounds, EventFilter, EventKind, Order, Store
 mod counts;
 mod stored;
 
-pub use counts::CHARGED;
-
 /// How often counters, which no single change records, are stored.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 /// What a quota of a minute looks back to.

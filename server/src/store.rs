@@ -72,6 +72,9 @@ pub enum StoreError {
     /// It will not work by waiting; the text says what to do.
     #[error("{0}")]
     Unfit(String),
+    /// What was to be written is of a kind that is not stored, now and later.
+    #[error("the store does not take this: {0}")]
+    Refused(String),
 }
 
 #[async_trait]
@@ -514,7 +517,10 @@ impl From<StoreError> for AppError {
                 }
             }
             StoreError::Unfit(text) => Self::new(ErrorCode::Conflict, text),
-            StoreError::Corrupt(_) | StoreError::SchemaTooNew { .. } | StoreError::InUse(_) => {
+            StoreError::Corrupt(_)
+            | StoreError::SchemaTooNew { .. }
+            | StoreError::InUse(_)
+            | StoreError::Refused(_) => {
                 tracing::error!(%error, "the store did not do what was asked");
                 Self::internal()
             }

@@ -2,8 +2,9 @@
 //! dropped because the queue was full.
 //!
 //! With [`Durability::Group`] events wait for a tenth of a second at most before they are handed over, so that a busy server writes
-//! once for many. A group that the store refuses is tried again, under the same ids, until it takes it: the queue fills
-//! meanwhile, and only what finds it full is lost, and counted. With [`Durability::Strict`] whoever made an event may wait
+//! once for many. A group that finds the store away is tried again, under the same ids, until it takes it: the queue
+//! fills meanwhile. Lost, and counted, is what finds it full, what is of a kind that the store never takes, and what is left
+//! five seconds after the end of a process whose store is away. With [`Durability::Strict`] whoever made an event may wait
 //! until it is stored.
 
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use app::types::Coverage;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -26,15 +29,15 @@ const GROUP_MAX: usize = 2_000;
 const LINGER: Duration = Duration::from_millis(100);
 /// Between tries while the store refuses.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
-/// At the end of the process, for a store that refuses.
-const LAST_TRIES: u32 = 4;
+/// At the end of the process, for a store that is slow or away. What is left then is lost, and counted.
+const END_MAX: Duration = Duration::from_secs(5);
 
 /// What a crash may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// The events of a fraction of a second.
     Group,
-    /// None: an answer waits until its events are stored.
+    /// None, while the store works: an answer waits until its events are stored.
     Strict,
 }
 
@@ -62,8 +65,8 @@ struct Counts {
     dropped: AtomicU64,
     /// Taken from the queue and not stored yet.
     in_hand: AtomicU64,
-    /// Groups that the store refused since it last took one.
-    refused: AtomicU64,
+    /// Whether the store refused the group it was last handed.
+    refuses: watch::Sender<bool>,
     /// Changes with each group that was stored.
     stored: watch::Sender<u64>,
 }
@@ -111,14 +114,24 @@ impl Recorder {
         }
     }
 
-    /// With [`Durability::Strict`] returns when everything recorded so far is stored; at once otherwise.
+    /// With [`Durability::Strict`] returns when everything recorded so far is stored, or the store refuses it: an answer
+    /// does not wait for a store that is away. At once otherwise.
     pub async fn settled(&self) {
         if self.durability == Durability::Group || !self.usage_on {
             return;
         }
-        let (stored, is_stored) = oneshot::channel();
-        if self.queue.send(Entry::Flush(stored)).await.is_ok() {
-            let _ = is_stored.await;
+        let stored = async {
+            let (stored, is_stored) = oneshot::channel();
+            if self.queue.send(Entry::Flush(stored)).await.is_ok() {
+                let _ = is_stored.await;
+            }
+        };
+        let mut refuses = self.counts.refuses.subscribe();
+        tokio::select! {
+            // First, so that nobody takes a place in the line to wait in vain.
+            biased;
+            _ = refuses.wait_for(|refuses| *refuses) => {}
+            () = stored => {}
         }
     }
 
@@ -132,24 +145,31 @@ impl Recorder {
         }
     }
 
-    /// Whether the store refuses what is handed to it.
-    pub fn is_refused(&self) -> bool {
-        self.counts.refused.load(Ordering::Relaxed) > 0
-    }
-
     /// Changes when events were stored.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.counts.stored.subscribe()
     }
 }
 
-/// Runs until `finish`; what is queued then is still stored.
+/// Runs until `finish`; what is queued then is still stored, as far as the store takes it within [`END_MAX`].
 pub async fn run(inbox: Inbox, store: Arc<dyn Store>, finish: CancellationToken) {
     let Inbox {
         mut entries,
         counts,
         durability,
     } = inbox;
+    let over = {
+        let finish = finish.clone();
+        async move {
+            finish.cancelled().await;
+            tokio::time::sleep(END_MAX).await;
+        }
+    };
+    let writer = Writer {
+        counts,
+        store,
+        over: over.boxed().shared(),
+    };
     let mut group = Vec::with_capacity(GROUP_MAX);
     loop {
         tokio::select! {
@@ -160,7 +180,7 @@ pub async fn run(inbox: Inbox, store: Arc<dyn Store>, finish: CancellationToken)
         if durability == Durability::Group && !group.is_empty() {
             linger(&mut entries, &mut group, &finish).await;
         }
-        keep(&mut group, &counts, store.as_ref(), &finish).await;
+        writer.keep(&mut group).await;
     }
 }
 
@@ -178,52 +198,90 @@ async fn linger(entries: &mut mpsc::Receiver<Entry>, group: &mut Vec<Entry>, fin
     }
 }
 
-async fn keep(group: &mut Vec<Entry>, counts: &Counts, store: &dyn Store, finish: &CancellationToken) {
-    let (mut events, mut flushed) = (Vec::with_capacity(group.len()), Vec::new());
-    for entry in group.drain(..) {
-        match entry {
-            Entry::Usage(event) => events.push(*event),
-            Entry::Analysis(analysis) => {
-                if let Err(error) = history::insert(store, *analysis).await {
-                    warn!(%error, "an analysis could not be kept in its owner's history");
-                }
-            }
-            Entry::Flush(caller) => flushed.push(caller),
-        }
-    }
-    if !events.is_empty() {
-        append(events, counts, store, finish).await;
-    }
-    for caller in flushed {
-        let _ = caller.send(());
-    }
+struct Writer {
+    counts: Arc<Counts>,
+    store: Arc<dyn Store>,
+    /// The process has no time left.
+    over: Shared<BoxFuture<'static, ()>>,
 }
 
-/// Until the store takes them: events that are sent again are stored once.
-async fn append(events: Vec<UsageEvent>, counts: &Counts, store: &dyn Store, finish: &CancellationToken) {
-    let count = events.len() as u64;
-    counts.in_hand.store(count, Ordering::Relaxed);
-    let mut tries_at_end = 0;
-    loop {
-        let error = match store.append_usage(events.clone()).await {
-            Ok(()) => break,
-            Err(error) => error,
-        };
-        let refused = counts.refused.fetch_add(1, Ordering::Relaxed);
-        if refused == 0 {
-            error!(%error, "usage events could not be stored; they are kept and tried again");
+impl Writer {
+    /// Events first: nobody waits for an analysis.
+    async fn keep(&self, group: &mut Vec<Entry>) {
+        let (mut events, mut analyses, mut flushed) = (Vec::with_capacity(group.len()), Vec::new(), Vec::new());
+        for entry in group.drain(..) {
+            match entry {
+                Entry::Usage(event) => events.push(*event),
+                Entry::Analysis(analysis) => analyses.push(*analysis),
+                Entry::Flush(caller) => flushed.push(caller),
+            }
         }
-        tries_at_end += u32::from(finish.is_cancelled());
-        if tries_at_end >= LAST_TRIES || !matches!(error, StoreError::Unavailable(_)) {
-            counts.dropped.fetch_add(count, Ordering::Relaxed);
-            counts.in_hand.store(0, Ordering::Relaxed);
-            return error!(%error, count, "usage events are lost");
+        self.counts.in_hand.store(events.len() as u64, Ordering::Relaxed);
+        if !events.is_empty() {
+            self.append(events).await;
         }
-        tokio::time::sleep(RETRY_EVERY).await;
+        for caller in flushed {
+            let _ = caller.send(());
+        }
+        for analysis in analyses {
+            let kept = tokio::select! {
+                biased;
+                kept = history::insert(self.store.as_ref(), analysis) => kept,
+                () = self.over.clone() => Err(StoreError::Unavailable("the process ends".to_owned())),
+            };
+            if let Err(error) = kept {
+                warn!(%error, "an analysis could not be kept in its owner's history");
+            }
+        }
     }
-    counts.in_hand.store(0, Ordering::Relaxed);
-    if counts.refused.swap(0, Ordering::Relaxed) > 0 {
-        info!(count, "usage events are stored again");
+
+    /// An event that the store never takes is searched for by halves, so that it costs no other.
+    async fn append(&self, events: Vec<UsageEvent>) {
+        let mut groups = vec![events];
+        while let Some(mut group) = groups.pop() {
+            let count = group.len() as u64;
+            let Err(error) = self.try_until_over(&group).await else {
+                self.counts
+                    .stored
+                    .send_modify(|groups| *groups = groups.wrapping_add(1));
+                self.counts.in_hand.fetch_sub(count, Ordering::Relaxed);
+                continue;
+            };
+            if group.len() > 1 && !matches!(error, StoreError::Unavailable(_)) {
+                let behind = group.split_off(group.len() / 2);
+                groups.extend([behind, group]);
+                continue;
+            }
+            self.counts.in_hand.fetch_sub(count, Ordering::Relaxed);
+            self.counts.dropped.fetch_add(count, Ordering::Relaxed);
+            error!(%error, count, "usage events are lost");
+        }
     }
-    counts.stored.send_modify(|groups| *groups = groups.wrapping_add(1));
+
+    /// Again and again while the store is away: events that are sent again are stored once.
+    async fn try_until_over(&self, events: &[UsageEvent]) -> Result<(), StoreError> {
+        loop {
+            let tried = tokio::select! {
+                biased;
+                tried = self.store.append_usage(events.to_vec()) => tried,
+                () = self.over.clone() => return Err(StoreError::Unavailable("the process ends".to_owned())),
+            };
+            let error = match tried {
+                Err(error @ StoreError::Unavailable(_)) => error,
+                done => {
+                    if self.counts.refuses.send_replace(false) {
+                        info!("usage events are stored again");
+                    }
+                    return done;
+                }
+            };
+            if !self.counts.refuses.send_replace(true) {
+                error!(%error, "usage events could not be stored; they are kept and tried again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RETRY_EVERY) => {}
+                () = self.over.clone() => return Err(error),
+            }
+        }
+    }
 }

@@ -42,14 +42,23 @@ impl Buckets {
         } else {
             Step::Day
         };
-        let bounds = bounds(range, step);
+        // Of so long ago there are days of UTC alone.
+        let is_old = Level::Hour
+            .kept()
+            .is_some_and(|kept| range.from < range.now.minus(kept));
+        let (step, zone) = if is_old {
+            (Step::Day, TimeZone::UTC)
+        } else {
+            (step, range.zone.clone())
+        };
+        let bounds = bounds(range, step, &zone);
         let fits = |level: &Level| bounds.iter().all(|at| level.start_of(*at) == *at);
         let level = Level::ALL.into_iter().rev().find(fits).unwrap_or(Level::Minute);
         Self {
             step,
             bounds,
             level,
-            zone: range.zone.clone(),
+            zone,
         }
     }
 
@@ -93,19 +102,15 @@ fn zoned(at: Timestamp, zone: &TimeZone) -> Option<ZonedDateTime> {
     Some(instant.to_zoned_datetime(zone.clone()))
 }
 
-fn bounds(range: &Range, step: Step) -> Vec<Timestamp> {
+fn bounds(range: &Range, step: Step, zone: &TimeZone) -> Vec<Timestamp> {
     let first = match step {
         Step::Minute => Some(Level::Minute.start_of(range.from)),
-        Step::Hour => hour_start(range.from, &range.zone),
-        Step::Day => zoned(range.from, &range.zone).and_then(|first| day_start(first.date(), &range.zone)),
+        Step::Hour => hour_start(range.from, zone),
+        Step::Day => zoned(range.from, zone).and_then(|first| day_start(first.date(), zone)),
     };
     let mut bounds = vec![first.unwrap_or(range.from)];
     while let Some(&last) = bounds.last().filter(|last| **last < range.to) {
-        bounds.push(
-            next(last, step, &range.zone)
-                .filter(|next| *next > last)
-                .unwrap_or(range.to),
-        );
+        bounds.push(next(last, step, zone).filter(|next| *next > last).unwrap_or(range.to));
     }
     bounds
 }
@@ -299,6 +304,12 @@ mod tests {
         );
         let old = range("2026-11-01T10:20", "2026-11-01T11:30", "UTC", NOW);
         check(&old, Step::Hour, Level::Hour, 2, "2026-11-01T10:00:00.000Z", "10:00");
+    }
+
+    #[test]
+    fn of_what_is_older_than_hours_are_kept_there_are_days_of_utc() {
+        let old = range("2025-01-01", "2025-01-05", "America/Los_Angeles", NOW);
+        check(&old, Step::Day, Level::Day, 6, "2025-01-01T00:00:00.000Z", "1 Jan");
     }
 
     #[test]

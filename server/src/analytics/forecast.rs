@@ -11,9 +11,8 @@ use app::error::AppError;
 use app::types::{CellForecast, Forecast};
 use pool::{Snapshot, Timestamp};
 
-use super::{Analytics, pieces};
+use super::{Analytics, CHARGED, pieces};
 use crate::clock::{next_provider_midnight, rfc3339};
-use crate::pool_log::CHARGED;
 use crate::store::{Dimensions, EventKind, Level, RollupQuery, StoreError};
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -149,7 +149,8 @@ fn preset(name: &str) -> Result<(&'static str, Duration), AppError> {
     })
 }
 
-fn given(text: &Option<String>) -> Option<&str> {
+/// Empty is as good as absent.
+pub(super) fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 

@@ -16,6 +16,9 @@ use super::{Analytics, pieces, seed_alerts};
 use crate::clock::rfc3339;
 use crate::store::{Dimensions, EventKind, Level, Rollup, RollupQuery};
 
+/// As many as a list to choose from may have.
+const MODELS_SEEN_MAX: usize = 50;
+
 const BY_KEY: Dimensions = Dimensions {
     start: false,
     key: true,
@@ -79,6 +82,9 @@ impl Analytics {
         };
         let (date, start, end) =
             day.ok_or_else(|| wrong("date", "date must be a day such as 2026-11-30, in the time zone tz."))?;
+        if Level::Hour.kept().is_some_and(|kept| start < now.minus(kept)) {
+            return Err(wrong("date", "Hours are kept for 400 days: ask for a later day."));
+        }
         let hours = hours_of_day(start, end, &zone);
         let fits = hours.iter().all(|(hour, _)| Level::Hour.start_of(*hour) == *hour);
         let level = if fits { Level::Hour } else { Level::Quarter };
@@ -143,7 +149,11 @@ impl Analytics {
         };
         let mut rows = self.rollups(&range, EventKind::Request, by, false).await?;
         rows.sort_by_key(|row| std::cmp::Reverse(row.sums.count));
-        Ok(rows.into_iter().filter_map(|row| row.model).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| row.model)
+            .take(MODELS_SEEN_MAX)
+            .collect())
     }
 
     /// Requests of the range, all together.

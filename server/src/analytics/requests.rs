@@ -6,7 +6,7 @@ use app::error::{AppError, ErrorCode};
 use app::types::{AttemptRow, RequestDetail, RequestPage, RequestQuery, RequestRow, TokenUsage, UsageQuery};
 
 use super::Analytics;
-use super::range::{Range, wrong};
+use super::range::{Range, given, wrong};
 use crate::clock::rfc3339;
 use crate::email::Email;
 use crate::store::{Cursor, EventBounds, EventFilter, EventKind, Order, UsageEvent};
@@ -174,10 +174,6 @@ fn attempt(call: UsageEvent, request: &UsageEvent) -> AttemptRow {
         ms: call.response_time_ms,
         first_token_ms: call.first_token_ms,
     }
-}
-
-fn given(text: &Option<String>) -> Option<&str> {
-    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
 fn limit(text: Option<&str>) -> Result<u32, AppError> {

@@ -21,7 +21,7 @@ use super::AppState;
 use super::answer::{Answer, Success};
 use super::extract::{Path, Query};
 use super::guard::SignedIn;
-use super::status::{HEARTBEAT, Viewer, closing};
+use super::status::{HEARTBEAT, Turn, Viewer};
 use crate::analytics::Format;
 
 /// Between two words that there is something new.
@@ -157,29 +157,22 @@ pub(super) async fn stream(
     let events = stream::unfold(
         (viewer, changes, false),
         |(mut viewer, mut changes, has_told)| async move {
-            if viewer.is_told_to_leave {
-                return None;
-            }
-            let stop = viewer.stop();
             loop {
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => {
-                        viewer.is_told_to_leave = true;
-                        return Some((Ok(closing()), (viewer, changes, has_told)));
+                let changed = async {
+                    tokio::select! {
+                        stored = changes.0.changed() => stored,
+                        pool = changes.1.changed() => pool,
                     }
-                    () = tokio::time::sleep(HEARTBEAT) => {
-                        if !viewer.ask_again().await {
-                            return None;
-                        }
-                        continue;
-                    }
-                    changed = changes.0.changed() => changed.ok()?,
-                    changed = changes.1.changed() => changed.ok()?,
+                };
+                match viewer.wait(changed).await {
+                    Turn::Changed => {}
+                    Turn::Nothing => continue,
+                    Turn::Closing(event) => return Some((Ok(event), (viewer, changes, has_told))),
+                    Turn::Over => return None,
                 }
                 if has_told {
                     tokio::select! {
-                        () = stop.cancelled() => continue,
+                        () = viewer.stop().cancelled_owned() => continue,
                         () = tokio::time::sleep(TELL_EVERY) => {}
                     }
                 }

@@ -40,24 +40,12 @@ pub(super) async fn stream(
     changes.mark_changed();
     let viewer = Viewer::new(state, signed_in);
     let events = stream::unfold((viewer, changes, None), |(mut viewer, mut changes, shown)| async move {
-        if viewer.is_told_to_leave {
-            return None;
-        }
-        let stop = viewer.stop();
         loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {
-                    viewer.is_told_to_leave = true;
-                    return Some((Ok(closing()), (viewer, changes, shown)));
-                }
-                () = tokio::time::sleep(HEARTBEAT) => {
-                    if !viewer.ask_again().await {
-                        return None;
-                    }
-                    continue;
-                }
-                changed = changes.changed() => changed.ok()?,
+            match viewer.wait(changes.changed()).await {
+                Turn::Changed => {}
+                Turn::Nothing => continue,
+                Turn::Closing(event) => return Some((Ok(event), (viewer, changes, shown))),
+                Turn::Over => return None,
             }
             if shown.is_some() {
                 tokio::time::sleep(GATHER).await;
@@ -79,7 +67,7 @@ pub(super) async fn stream(
 }
 
 /// The server stops. Browsers come back by themselves after about so long, each a little apart from the others.
-pub(super) fn closing() -> Event {
+fn closing() -> Event {
     let spread = Duration::from_millis(rand::random_range(0..1_000));
     let data = serde_json::json!({ "reason": "The server restarts." });
     Event::default()
@@ -88,12 +76,23 @@ pub(super) fn closing() -> Event {
         .data(data.to_string())
 }
 
+/// What ended a wait.
+pub(super) enum Turn {
+    Changed,
+    /// Time went by.
+    Nothing,
+    /// The last event.
+    Closing(Event),
+    /// The viewer is not signed in any more, or has been told to leave.
+    Over,
+}
+
 /// Who follows a stream, by the credential of the first request.
 pub(super) struct Viewer {
     state: AppState,
     signed_in: SignedIn,
     asked_at: Timestamp,
-    pub(super) is_told_to_leave: bool,
+    is_told_to_leave: bool,
 }
 
 impl Viewer {
@@ -111,12 +110,32 @@ impl Viewer {
         self.state.stop.clone()
     }
 
+    /// Waits for `changed`, while the server goes on and the viewer is signed in.
+    pub(super) async fn wait<E>(&mut self, changed: impl Future<Output = Result<(), E>>) -> Turn {
+        if self.is_told_to_leave {
+            return Turn::Over;
+        }
+        let stop = self.stop();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                self.is_told_to_leave = true;
+                Turn::Closing(closing())
+            }
+            () = tokio::time::sleep(HEARTBEAT) => match self.ask_again().await {
+                true => Turn::Nothing,
+                false => Turn::Over,
+            },
+            changed = changed => changed.map_or(Turn::Over, |()| Turn::Changed),
+        }
+    }
+
     /// Before a change is shown. Many changes in a row cost one question.
     pub(super) async fn may_look_on(&mut self) -> bool {
         self.state.clock.now().since(self.asked_at) < ASK_AGAIN || self.ask_again().await
     }
 
-    pub(super) async fn ask_again(&mut self) -> bool {
+    async fn ask_again(&mut self) -> bool {
         self.asked_at = self.state.clock.now();
         guard::is_still_signed_in(&self.state, &self.signed_in).await
     }

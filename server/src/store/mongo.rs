@@ -322,6 +322,9 @@ impl Store for MongoStore {
             .runner
             .run_long(id.clone(), |db, id| users::forget_history(db, id).boxed());
         forgetting.await?;
+        // Usage that is being stored must not find the account and lose it.
+        let closed = |_| StoreError::Unavailable("the store is closed".to_owned());
+        let _turn = self.appending.acquire().await.map_err(closed)?;
         self.runner.transact(id, |db, id| users::delete(db, id).boxed()).await
     }
 

@@ -586,9 +586,8 @@ impl Store for SqliteStore {
                 .run(move |connection| usage::rollup_prefixes(connection, level))
                 .await?;
             for prefix in prefixes {
-                self.writer
-                    .run(move |connection| usage::prune_rollups(connection, level, prefix, before))
-                    .await?;
+                let piece = move |connection: &Connection| usage::prune_rollups(connection, level, prefix, before);
+                while self.writer.run(piece).await? == usage::PRUNED_AT_ONCE {}
             }
         }
         Ok(pruned)

@@ -119,6 +119,7 @@ contract![
     history::an_analysis_belongs_to_its_user,
     usage::usage_is_stored_once_however_often_it_is_sent,
     usage::an_event_is_listed_as_it_was_appended,
+    usage::the_last_events_of_a_deleted_user_are_nobodys,
     usage::events_of_one_instant_are_paged_without_loss,
     usage::events_are_filtered_by_all_that_is_asked,
     usage::a_search_stops_where_it_has_looked_at_enough,

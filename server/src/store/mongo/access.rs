@@ -127,7 +127,7 @@ impl Access {
         let database = self.database.clone();
         let done = awaited!(self, database.run_command(command))?;
         if done.contains_key("writeErrors") {
-            let refused = StoreError::Unavailable("MongoDB refused a part of a write".to_owned());
+            let refused = StoreError::Refused("a part of a write to MongoDB".to_owned());
             return Err(refused.into());
         }
         Ok(())

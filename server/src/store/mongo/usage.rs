@@ -15,7 +15,7 @@ use pool::Timestamp;
 use super::access::Access;
 use super::error::Result;
 use super::row::{at, whole};
-use super::schema::{USAGE_CALLERS, USAGE_EVENTS, USAGE_ROLLUPS};
+use super::schema::{USAGE_CALLERS, USAGE_EVENTS, USAGE_ROLLUPS, USERS};
 use crate::store::{self, EventKind, Grain, Level, UsageEvent, roll_up};
 
 pub(super) use events::list;
@@ -60,7 +60,7 @@ async fn known(db: &mut Access, events: &[UsageEvent]) -> Result<BTreeSet<String
 /// User, token, agent, and the day of the event.
 type Caller<'e> = (&'e str, &'e str, &'e str, u64);
 
-/// The id of who called; `None` for nobody.
+/// The id of who called; `None` for nobody, and for somebody whose account is gone: their last events may come after it.
 async fn caller<'e>(
     db: &mut Access,
     known: &mut BTreeMap<Caller<'e>, String>,
@@ -79,6 +79,9 @@ async fn caller<'e>(
     }
     if let Some(id) = known.get(&caller) {
         return Ok(Some(id.clone()));
+    }
+    if !caller.0.is_empty() && db.count(USERS, doc! { "_id": caller.0 }).await? == 0 {
+        return Ok(None);
     }
     let filter = doc! { "user_id": caller.0, "token_id": caller.1, "user_agent": caller.2 };
     // Drawn at random: what is left of a caller that was removed must not tell who it was.

@@ -146,10 +146,9 @@ pub(super) async fn change_credentials(db: &mut Access, id: &str) -> Result<Opti
     Ok(changed.map(|row| row.whole("credentials").map(whole)).transpose()?)
 }
 
-/// What there may be very much of, step by step: the sums stay and forget whose they were, analyses go. Before the account
+/// What there may be very much of, step by step. Before the account
 /// itself, so that whoever is told that it failed can ask again.
 pub(super) async fn forget_history(db: &mut Access, id: &str) -> Result<()> {
-    usage::forget_user(db, id).await?;
     analyses::delete_of_user(db, id).await.map(|_| ())
 }
 
@@ -163,6 +162,7 @@ pub(super) async fn delete(db: &mut Access, id: &str) -> Result<bool> {
     db.delete_many(LINKS, theirs).await?;
     db.delete_many(SECOND_FACTORS, doc! { "_id": id }).await?;
     db.delete_many(IDEMPOTENCY, doc! { "caller": id }).await?;
+    usage::forget_user(db, id).await?;
     db.delete(USERS, doc! { "_id": id }).await
 }
 

@@ -1,9 +1,10 @@
 //! What a store that is slow, away or killed costs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use server::store::sqlite::SqliteStore;
-use server::store::{EventBounds, EventFilter, Order, Store};
+use server::store::{EventBounds, EventFilter, Order, Store, UsageEvent};
 use server::usage::{self, Durability, Entry, Recorder};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +27,7 @@ async fn what_finds_the_queue_full_is_counted_and_nothing_else_is_lost() {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("keypool.db")).unwrap());
     let (recorder, inbox) = Recorder::new(true, Durability::Group);
     for number in 0..50_100 {
-        recorder.record(Entry::Usage(Box::new(call(number, std::time::Duration::ZERO))));
+        recorder.record(Entry::Usage(Box::new(call(number, Duration::ZERO))));
     }
     let coverage = recorder.coverage();
     assert_eq!((coverage.dropped, coverage.waiting), (100, 50_000));
@@ -35,6 +36,52 @@ async fn what_finds_the_queue_full_is_counted_and_nothing_else_is_lost() {
     usage::run(inbox, Arc::clone(&store), finish).await;
     assert_eq!(count(store.as_ref()).await, 50_000);
     assert_eq!((recorder.coverage().dropped, recorder.coverage().waiting), (100, 0));
+}
+
+#[tokio::test]
+async fn an_event_that_is_never_taken_costs_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("keypool.db")).unwrap());
+    let too_large = |number| UsageEvent {
+        total_tokens: u64::MAX,
+        ..call(number, Duration::ZERO)
+    };
+    // What is added to this is more than a column holds.
+    store.append_usage(vec![too_large(100)]).await.unwrap();
+    let (recorder, inbox) = Recorder::new(true, Durability::Group);
+    for number in 0..20 {
+        let event = match number {
+            11 => too_large(11),
+            _ => call(number, Duration::from_secs(2 * 86_400)),
+        };
+        recorder.record(Entry::Usage(Box::new(event)));
+    }
+    let finish = CancellationToken::new();
+    finish.cancel();
+    usage::run(inbox, Arc::clone(&store), finish).await;
+    assert_eq!(count(store.as_ref()).await, 1 + 19);
+    assert_eq!((recorder.coverage().dropped, recorder.coverage().waiting), (1, 0));
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_store_that_refuses_and_what_it_refused_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("keypool.db")).unwrap());
+    store.close().await.unwrap();
+    let (recorder, inbox) = Recorder::new(true, Durability::Strict);
+    let running = usage::run(inbox, Arc::clone(&store), CancellationToken::new());
+    let asking = async {
+        for number in 0..3 {
+            recorder.record(Entry::Usage(Box::new(call(number, Duration::ZERO))));
+            recorder.settled().await;
+        }
+        recorder.coverage()
+    };
+    let coverage = tokio::select! {
+        () = running => unreachable!("it goes on trying"),
+        coverage = tokio::time::timeout(Duration::from_secs(20), asking) => coverage.expect("an answer"),
+    };
+    assert_eq!((coverage.dropped, coverage.waiting), (0, 3));
 }
 
 #[tokio::test]

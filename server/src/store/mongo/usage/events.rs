@@ -22,18 +22,37 @@ pub(in super::super) async fn list(
         Order::NewestFirst => -1,
         Order::OldestFirst => 1,
     };
-    let looked_in = vec![
+    let passing = passing(db, filter).await?;
+    let looked_at = vec![
         doc! { "$match": looked_in(filter, order, cursor) },
         doc! { "$sort": { "at": direction, "_id": direction } },
-    ];
-    let passing = passing(db, filter).await?;
-    let mut stages = looked_in.clone();
-    stages.extend([
         doc! { "$limit": i64::from(bounds.looked_at_max) },
+    ];
+    let page = vec![
         doc! { "$match": passing },
         doc! { "$limit": i64::from(bounds.events_max) },
-    ]);
-    let rows = db.aggregate(USAGE_EVENTS, stages).await?;
+    ];
+    // Ends as soon as the page is full, as it mostly is.
+    let mut rows = db
+        .aggregate(USAGE_EVENTS, [looked_at.clone(), page.clone()].concat())
+        .await?;
+    let mut end = None;
+    if rows.len() < bounds.events_max as usize {
+        // Both in one look: what is stored meanwhile must not move the place where it ends.
+        let both = doc! { "$facet": { "page": page, "end": [
+            { "$group": { "_id": null, "count": { "$sum": 1 }, "at": { "$last": "$at" }, "id": { "$last": "$_id" } } },
+        ] } };
+        let found = db.aggregate(USAGE_EVENTS, [looked_at, vec![both]].concat()).await?;
+        if let Some(found) = found.first() {
+            rows = found.rows("page")?;
+            end = found
+                .rows("end")?
+                .first()
+                .map(|row| end_of(row, bounds))
+                .transpose()?
+                .flatten();
+        }
+    }
     let callers = callers(db, &rows).await?;
     let events = rows
         .iter()
@@ -45,26 +64,21 @@ pub(in super::super) async fn list(
             id: last.id.clone(),
         })
     } else {
-        last_looked_at(db, looked_in, bounds).await?
+        end
     };
     Ok(EventPage { events, next })
 }
 
 /// Where the search stopped; `None` when it came to the end.
-async fn last_looked_at(db: &mut Access, mut stages: Vec<Document>, bounds: EventBounds) -> Result<Option<Cursor>> {
-    stages.extend([
-        doc! { "$skip": i64::from(bounds.looked_at_max) - 1 },
-        doc! { "$limit": 1 },
-        doc! { "$project": { "at": 1 } },
-    ]);
-    let rows = db.aggregate(USAGE_EVENTS, stages).await?;
-    let cursor = rows.first().map(|row| {
-        Ok::<_, store::StoreError>(Cursor {
-            created_at: row.at("at")?,
-            id: row.text("_id")?,
+fn end_of(looked_at: &Row, bounds: EventBounds) -> store::Result<Option<Cursor>> {
+    let is_cut = looked_at.whole("count")? >= u64::from(bounds.looked_at_max);
+    let place = || {
+        Ok(Cursor {
+            created_at: looked_at.at("at")?,
+            id: looked_at.text("id")?,
         })
-    });
-    Ok(cursor.transpose()?)
+    };
+    is_cut.then(place).transpose()
 }
 
 /// What the index is searched by.
