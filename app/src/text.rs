@@ -17,8 +17,7 @@ use crate::types::{AnalysisState, CellState, Kind, Level, Role};
 pub const PRODUCT: &str = "Keypool";
 pub const SKIP_TO_CONTENT: &str = "Skip to content";
 pub const NOTICE: &str = "Notice";
-pub const SIMULATED: &str =
-    "Simulated answers: a simulator stands in for the provider, no text comes from a real model.";
+pub const SIMULATED: &str = "Simulated answers: a simulator stands in for the provider, no text comes from a real model. Usage of the days before is made up.";
 pub const TIMES_IN_ZONE: &str = "Times in UTC";
 pub const NEVER: &str = "—";
 

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod cache;
 pub mod clock;
 pub mod config;
+pub mod demo_data;
 pub mod doctor;
 pub mod email;
 #[doc(hidden)]

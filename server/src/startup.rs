@@ -2,6 +2,7 @@
 
 mod accounts;
 mod auditing;
+mod demo_data;
 mod doctor;
 mod listening;
 mod lost;
@@ -30,6 +31,7 @@ use crate::audit::Audit;
 use crate::backup;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::demo_data::fill_once;
 use crate::http::{self, ServeLimits, Serving};
 use crate::idempotency::Idempotency;
 use crate::keyring::KeyringError;
@@ -58,6 +60,7 @@ use unlocking::unlock;
 
 pub use accounts::{OpenAccounts, has_data, open_accounts, operator_signer, set_up_url};
 pub use auditing::{OpenAudit, open_audit};
+pub use demo_data::{OpenStore, demo_models, open_for_demo_data};
 pub use doctor::{OpenDoctor, doctor_of_mistakes, open_doctor};
 pub use opening::{OpenKeys, open_keys};
 pub use restoring::{BackupFacts, OpenBackups, RestoreError, Restored, open_backups, restore_backup, verify_backup};
@@ -215,6 +218,10 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     opened.start(&tasks, telling.announcer.clone(), &ends.finish);
     tasks.spawn(usage::run(entries, Arc::clone(&store), ends.finish.clone()));
     start_workers(&tasks, &ends, &config, Arc::clone(&store), &keys, waiting);
+    if demo.is_some() {
+        let history = (Arc::clone(&store), demo_models(&config), clock.now());
+        tasks.spawn(fill_once(history.0, history.1, history.2, ends.stop.clone()));
+    }
     let watched = status_reader(&config, &pool, &clock, demo.is_some());
     telling.start(&tasks, watched, &keys, &ends.stop, &ends.finish);
 
