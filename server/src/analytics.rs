@@ -8,7 +8,7 @@ use pool::Timestamp;
 
 use crate::store::{Dimensions, EventKind, Level, Result, Rollup, RollupQuery, Store};
 
-pub use pieces::pieces;
+pub use pieces::{pieces, pieces_between};
 
 /// A stretch of time, seen at an instant: rollups of minutes are not kept for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
