@@ -37,7 +37,7 @@ pub use records::{
 pub use sealed::SealedValue;
 pub use usage::{
     Added, Dimensions, EventBounds, EventCursor, EventFilter, EventPage, Grain, Level, Order, Piece, Rollup,
-    RollupQuery, Slot, Sums, roll_up,
+    RollupQuery, Slot, Slots, Sums, roll_up,
 };
 
 use crate::email::Email;

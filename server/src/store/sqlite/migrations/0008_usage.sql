@@ -56,7 +56,8 @@ CREATE TABLE usage_log (
 CREATE INDEX usage_log_by_request ON usage_log (request_id);
 
 -- Level: 0 minute, 1 quarter, 2 hour, 3 day; start counts them since the Unix epoch. Grain: 0 total, 1 by key, 2 by model,
--- 3 by key, model and operation; what it adds up over is 0, as is an absent key, error type or word.
+-- 3 by key, model and operation, each by outcome and error type; 4 to 7 the same of all outcomes together. What it adds up
+-- over is 0, as is an absent key, error type or word.
 CREATE TABLE usage_rollups (
     level INTEGER NOT NULL,
     grain INTEGER NOT NULL,
@@ -119,15 +120,17 @@ SELECT at, usage_events.id, CASE kind WHEN 'request' THEN 0 ELSE 1 END, request_
 FROM usage_events;
 
 INSERT INTO usage_rollups
-SELECT level.number, grain.number, kind, CASE WHEN grain.number IN (1, 3) THEN coalesce(key_id, 0) ELSE 0 END,
-    CASE WHEN grain.number IN (2, 3) THEN model ELSE 0 END, at / level.ms,
-    CASE WHEN grain.number = 3 THEN operation ELSE 0 END, outcome, error_type,
-    count(*), sum(success), sum(error_type = coalesce((SELECT id FROM usage_words WHERE word = 'quota'), -1)), sum(cached),
+SELECT level.number, grain.number, kind, CASE WHEN grain.number IN (1, 3, 5, 7) THEN coalesce(key_id, 0) ELSE 0 END,
+    CASE WHEN grain.number IN (2, 3, 6, 7) THEN model ELSE 0 END, at / level.ms,
+    CASE WHEN grain.number IN (3, 7) THEN operation ELSE 0 END, CASE WHEN grain.number < 4 THEN outcome ELSE 0 END,
+    CASE WHEN grain.number < 4 THEN error_type ELSE 0 END,
+    count(*), sum(success), sum(usage_log.error_type = coalesce((SELECT id FROM usage_words WHERE word = 'quota'), -1)), sum(cached),
     sum(response_time_ms), sum(prompt_tokens), sum(output_tokens), sum(cached_tokens), sum(thought_tokens), sum(total_tokens),
     min(at), max(at), latency_of(response_time_ms), latency_of(first_token_ms)
 FROM usage_log,
     (SELECT 0 AS number, 60000 AS ms UNION ALL SELECT 1, 900000 UNION ALL SELECT 2, 3600000 UNION ALL SELECT 3, 86400000) AS level,
-    (SELECT 0 AS number UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS grain
+    (SELECT 0 AS number UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3
+        UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7) AS grain
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
 
 DROP TABLE usage_hours;

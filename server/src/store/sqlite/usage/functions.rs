@@ -5,7 +5,7 @@ use rusqlite::{Connection, Error, Result};
 
 use crate::latency::Latency;
 
-/// `latency_sum(a, b)`, and the aggregates `latency_total(encoded)` and `latency_of(milliseconds)`.
+/// `latency_sum(a, b)`, and the aggregate `latency_of(milliseconds)`.
 pub(in crate::store::sqlite) fn register(connection: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("latency_sum", 2, flags, |context| {
@@ -14,7 +14,6 @@ pub(in crate::store::sqlite) fn register(connection: &Connection) -> Result<()> 
         add(&mut sum, context, 1)?;
         Ok(sum.encode())
     })?;
-    connection.create_aggregate_function("latency_total", 1, flags, Total)?;
     connection.create_aggregate_function("latency_of", 1, flags, Of)
 }
 
@@ -23,22 +22,6 @@ fn add(sum: &mut Latency, context: &Context<'_>, argument: usize) -> Result<()> 
         Ok(())
     } else {
         Err(Error::UserFunctionError("a stored distribution is damaged".into()))
-    }
-}
-
-struct Total;
-
-impl Aggregate<Latency, Vec<u8>> for Total {
-    fn init(&self, _: &mut Context<'_>) -> Result<Latency> {
-        Ok(Latency::default())
-    }
-
-    fn step(&self, context: &mut Context<'_>, total: &mut Latency) -> Result<()> {
-        add(total, context, 0)
-    }
-
-    fn finalize(&self, _: &mut Context<'_>, total: Option<Latency>) -> Result<Vec<u8>> {
-        Ok(total.unwrap_or_default().encode())
     }
 }
 
