@@ -227,12 +227,11 @@ impl Asking {
             By::Total | By::Model | By::ErrorType => EventKind::Request,
         };
         let from = self.now.minus(days * DAY);
-        let (from, level) = if days > 8 {
-            (day_start(from, zone)?, longest_in_days(zone))
-        } else {
-            (Level::Hour.start_of(from), Level::Hour)
-        };
-        let mut query = self.sums(kind, from, self.now, level);
+        let mut query = self.sums(kind, Level::Hour.start_of(from), self.now, Level::Hour);
+        if days > 8 {
+            let bounds = days_between(from, self.now, zone)?;
+            query.pieces = analytics::pieces_between(&bounds, Level::Day, self.now);
+        }
         query.by.start = true;
         query.by.key = matches!(by, By::Key);
         query.by.model = matches!(by, By::Model);
@@ -251,8 +250,9 @@ impl Asking {
 
     async fn hourly_pattern(&self, zone: &str) -> Result<usize> {
         let start = day_start(self.now.minus(DAY), zone)?;
-        let level = longest_in_days(zone);
-        let mut query = self.sums(EventKind::Attempt, start, start.plus(DAY), level);
+        let bounds: Vec<_> = (0..=24).map(|hour| start.plus(hour * HOUR)).collect();
+        let mut query = self.sums(EventKind::Attempt, start, start, Level::Hour);
+        query.pieces = analytics::pieces_between(&bounds, Level::Hour, self.now);
         (query.by.start, query.by.key) = (true, true);
         self.rollups(query).await
     }
@@ -344,13 +344,14 @@ impl Asking {
     }
 }
 
-/// The longest rollups of which each lies in one day of the zone.
-fn longest_in_days(zone: &str) -> Level {
-    match zone {
-        "UTC" => Level::Day,
-        PACIFIC => Level::Hour,
-        _ => Level::Quarter,
+/// The first instants of the zone's days from the one that `from` is in, and the end.
+fn days_between(from: Timestamp, to: Timestamp, zone: &str) -> Result<Vec<Timestamp>> {
+    let mut days = vec![day_start(from, zone)?];
+    while let Some(&last) = days.last().filter(|last| **last < to) {
+        // Days have 23 to 25 hours.
+        days.push(day_start(last.plus(30 * HOUR), zone)?.min(to));
     }
+    Ok(days)
 }
 
 fn day_start(at: Timestamp, zone: &str) -> Result<Timestamp> {
