@@ -19,8 +19,7 @@ use crate::types::{AnalysisState, CellState, Kind, Level, Role};
 pub const PRODUCT: &str = "Keypool";
 pub const SKIP_TO_CONTENT: &str = "Skip to content";
 pub const NOTICE: &str = "Notice";
-pub const SIMULATED: &str =
-    "Simulated answers: a simulator stands in for the provider, no text comes from a real model.";
+pub const SIMULATED: &str = "Simulated answers: a simulator stands in for the provider, no text comes from a real model. Usage of the days before is made up.";
 pub const NEVER: &str = "—";
 
 /// Prompts to start from; `/?example=n` puts the n-th into the composer.

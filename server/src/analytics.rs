@@ -23,7 +23,7 @@ use crate::store::{Dimensions, EventKind, Level, Result, Rollup, RollupQuery, St
 use crate::usage::Recorder;
 
 pub use export::Format;
-pub use pieces::pieces;
+pub use pieces::{pieces, pieces_between};
 use seed::seed_alerts;
 
 /// Outcomes that the provider charges for.

@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod backup;
+mod demo_data;
 mod doctor;
 mod input;
 mod keys;
@@ -68,6 +69,11 @@ enum Command {
     /// Manage accounts, through the server when one runs on this data.
     #[command(subcommand)]
     User(accounts::UserCommand),
+    /// Make up a history of usage: for a first look, pictures and benchmarks. No server may run on the data.
+    #[command(
+        after_help = "Examples:\n  keypool demo-data --data-dir /tmp/look\n  keypool demo-data --events 1m --days 30 --keys 5 --data-dir /tmp/look\n\nMade-up events cannot be told from real ones and are not taken out again: give them a data folder of their own. The same seed is the same history."
+    )]
+    DemoData(demo_data::DemoData),
 }
 
 #[derive(Args, Default)]
@@ -122,6 +128,7 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
         Some(Command::Backup(command)) => command.flags(),
         Some(Command::Audit(command)) => command.flags(),
         Some(Command::User(command)) => command.flags(),
+        Some(Command::DemoData(command)) => command.flags(),
         Some(Command::Config(_)) | None => BTreeMap::new(),
     };
     let layers = Layers::read(cli.config.as_deref(), flags);
@@ -151,6 +158,7 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
         Some(Command::Backup(command)) => in_runtime(backup::run(config, command)),
         Some(Command::Audit(command)) => in_runtime(audit::run(config, command)),
         Some(Command::User(command)) => in_runtime(accounts::run(config, command)),
+        Some(Command::DemoData(command)) => in_runtime(demo_data::run(config, command)),
         Some(Command::Serve(serve)) => in_runtime(serve::serve(config, serve.demo)),
         Some(Command::Config(_) | Command::Doctor(_)) | None => in_runtime(serve::serve(config, default.demo)),
     }

@@ -3,8 +3,6 @@
 //! The bins are those of DDSketch (Masson, Rim, Lee: DDSketch, VLDB 2019) with a relative error of 2 percent. It is ours
 //! because both stores add to bins where they lie: MongoDB increments a field per bin, SQLite merges two encoded sketches.
 
-use std::collections::BTreeMap;
-
 /// What a percentile may be off by.
 pub const RELATIVE_ERROR: f64 = 0.02;
 /// A bin's upper bound is this many times that of the one before it.
@@ -15,7 +13,8 @@ const MS_MAX: u64 = 24 * 3_600_000;
 /// Milliseconds of many calls. Merging two is the same as adding all of both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Latency {
-    bins: BTreeMap<u16, u64>,
+    /// Those that are not empty, in order: mostly few, so a list is quicker than a tree.
+    bins: Vec<(u16, u64)>,
 }
 
 impl Latency {
@@ -25,23 +24,43 @@ impl Latency {
 
     /// Of a bin as [`Latency::bins`] gave it.
     pub fn add_to_bin(&mut self, bin: u16, count: u64) {
-        let sum = self.bins.entry(bin).or_default();
-        *sum = sum.saturating_add(count);
+        if count == 0 {
+            return;
+        }
+        match self.bins.binary_search_by_key(&bin, |(bin, _)| *bin) {
+            Ok(place) => {
+                if let Some((_, sum)) = self.bins.get_mut(place) {
+                    *sum = sum.saturating_add(count);
+                }
+            }
+            Err(place) => self.bins.insert(place, (bin, count)),
+        }
     }
 
     pub fn merge(&mut self, other: &Self) {
-        for (&bin, &count) in &other.bins {
-            self.add_to_bin(bin, count);
+        if let [(bin, count)] = other.bins[..] {
+            return self.add_to_bin(bin, count);
         }
+        let mut merged = Vec::with_capacity(self.bins.len() + other.bins.len());
+        let mut rest = other.bins.iter().copied().peekable();
+        for &(bin, count) in &self.bins {
+            while let Some(before) = rest.next_if(|(theirs, _)| *theirs < bin) {
+                merged.push(before);
+            }
+            let same = rest.next_if(|(theirs, _)| *theirs == bin);
+            merged.push((bin, count.saturating_add(same.map_or(0, |(_, count)| count))));
+        }
+        merged.extend(rest);
+        self.bins = merged;
     }
 
     /// Bins that are not empty, in order, each with its count.
     pub fn bins(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
-        self.bins.iter().map(|(&bin, &count)| (bin, count))
+        self.bins.iter().copied()
     }
 
     pub fn count(&self) -> u64 {
-        self.bins.values().sum()
+        self.bins.iter().map(|(_, count)| count).sum()
     }
 
     /// The time that this part (0 to 1) of the calls did not exceed, by the nearest-rank method; `None` without calls.
@@ -55,7 +74,7 @@ impl Latency {
         let count = self.count();
         let rank = ((part.clamp(0.0, 1.0) * count as f64).ceil() as u64).max(1);
         let mut seen = 0_u64;
-        self.bins.iter().find_map(|(&bin, &in_bin)| {
+        self.bins.iter().find_map(|&(bin, in_bin)| {
             seen = seen.saturating_add(in_bin);
             (seen >= rank).then(|| middle_of(bin))
         })
@@ -74,20 +93,65 @@ impl Latency {
     }
 
     /// Adds what [`Latency::encode`] wrote; false, and nothing more is added, where that ends or makes no sense.
-    pub fn add_encoded(&mut self, mut bytes: &[u8]) -> bool {
-        let mut bin = 0_u16;
-        while !bytes.is_empty() {
-            let (Some(step), Some(count)) = (read_number(&mut bytes), read_number(&mut bytes)) else {
-                return false;
-            };
-            let Some(next) = u16::try_from(step).ok().and_then(|step| bin.checked_add(step)) else {
-                return false;
-            };
-            bin = next;
-            self.add_to_bin(bin, count);
-        }
-        true
+    pub fn add_encoded(&mut self, bytes: &[u8]) -> bool {
+        let mut added = Self::default();
+        let is_whole = decode(bytes, |bin, count| added.add_to_bin(bin, count));
+        self.merge(&added);
+        is_whole
     }
+}
+
+/// The sum of any number of them: a few are merged, many are added up with a place for every bin.
+#[derive(Debug, Clone, Default)]
+pub struct Total {
+    few: Latency,
+    /// How many are in `few`.
+    merged: u32,
+    counts: Vec<u64>,
+}
+
+/// More of them pay for the places.
+const FEW: u32 = 8;
+
+impl Total {
+    /// As [`Latency::add_encoded`].
+    pub fn add_encoded(&mut self, bytes: &[u8]) -> bool {
+        if self.merged < FEW {
+            self.merged += 1;
+            return self.few.add_encoded(bytes);
+        }
+        decode(bytes, |bin, count| {
+            let bin = usize::from(bin);
+            if bin >= self.counts.len() {
+                self.counts.resize(bin + 1, 0);
+            }
+            if let Some(sum) = self.counts.get_mut(bin) {
+                *sum = sum.saturating_add(count);
+            }
+        })
+    }
+
+    pub fn into_latency(self) -> Latency {
+        let mut sum = self.few;
+        let bins = (0..=u16::MAX).zip(self.counts).filter(|(_, count)| *count > 0);
+        sum.merge(&Latency { bins: bins.collect() });
+        sum
+    }
+}
+
+fn decode(mut bytes: &[u8], mut found: impl FnMut(u16, u64)) -> bool {
+    let mut bin = 0_u16;
+    while !bytes.is_empty() {
+        let (Some(step), Some(count)) = (read_number(&mut bytes), read_number(&mut bytes)) else {
+            return false;
+        };
+        let Some(next) = u16::try_from(step).ok().and_then(|step| bin.checked_add(step)) else {
+            return false;
+        };
+        bin = next;
+        found(bin, count);
+    }
+    true
 }
 
 /// Bin 0 holds what took no whole millisecond; bin n+1 what took more than γⁿ⁻¹ and at most γⁿ.
@@ -174,6 +238,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_total_of_many_is_their_sum(parts in prop::collection::vec(prop::collection::vec(0_u64..400_000, 0..20), 0..20)) {
+            let mut total = Total::default();
+            for part in &parts {
+                prop_assert!(total.add_encoded(&of(part).encode()));
+            }
+            prop_assert_eq!(total.into_latency(), of(&parts.concat()));
+        }
+
         #[test]
         fn a_quantile_is_within_two_percent(mut times in prop::collection::vec(0_u64..400_000, 1..200), part in 0.0..=1.0_f64) {
             let found = of(&times).quantile(part).unwrap();

@@ -12,6 +12,7 @@ pub mod cache;
 pub mod charts;
 pub mod clock;
 pub mod config;
+pub mod demo_data;
 pub mod doctor;
 pub mod email;
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod auditing;
+mod demo_data;
 mod doctor;
 mod listening;
 mod lost;
@@ -50,6 +51,7 @@ use crate::waiting::{self, WaitingRoom};
 use crate::{housekeeping, pool_log, recovery, scrub, usage};
 use accounts::first_admin;
 use auditing::audit_log;
+use demo_data::demo_history;
 use listening::{listen, site};
 use opening::Opened;
 use services::{Surroundings, analysis_deps, services, status_reader};
@@ -60,6 +62,7 @@ use unlocking::unlock;
 
 pub use accounts::{OpenAccounts, open_accounts, operator_signer, set_up_url};
 pub use auditing::{OpenAudit, open_audit};
+pub use demo_data::{DemoStore, demo_models, open_for_demo_data};
 pub use doctor::{OpenDoctor, doctor_of_mistakes, open_doctor};
 pub use opening::{OpenKeys, open_keys};
 pub use restoring::{BackupFacts, OpenBackups, RestoreError, Restored, open_backups, restore_backup, verify_backup};
@@ -201,14 +204,13 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let (tasks, ends) = (TaskTracker::new(), Ends::default());
     let (recorder, entries) = Recorder::new(config.analytics.recording, config.analytics.durability);
     let waiting = WaitingRoom::new(pool.clone(), clock.clone(), config.queue);
-    let timing = (deadline, ends.cut.clone());
     let analysis = Arc::new(analysis_deps(
         &config,
         &keys,
         Arc::clone(&store),
         recorder,
         waiting.clone(),
-        timing,
+        (deadline, ends.cut.clone()),
     ));
     let records = analysis.history.records();
     let around = Surroundings {
@@ -225,21 +227,22 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     opened.start(&tasks, telling.announcer.clone(), &ends.finish);
     tasks.spawn(usage::run(entries, Arc::clone(&store), ends.finish.clone()));
     start_workers(&tasks, &ends, &config, Arc::clone(&store), &keys, waiting);
+    if demo.is_some() {
+        tasks.spawn(demo_history(&config, &store, &clock, &ends.stop));
+    }
     let watched = status_reader(&config, &pool, &clock, demo.is_some());
     telling.start(&tasks, watched, &keys, &ends.stop, &ends.finish);
 
     let services = services(&config, analysis, Arc::clone(&accounts), keys, around);
-    let analytics = services.analytics.clone();
-    let serving = serving(&config, listener, serve_limits, services);
     Ok(Server {
-        serving,
+        analytics: services.analytics.clone(),
+        serving: serving(&config, listener, serve_limits, services),
         tasks,
         ends,
         store,
         audit,
         set_up_token,
         pool,
-        analytics,
         clock,
         address,
         accounts,

@@ -22,12 +22,15 @@ enum Target {
     Pool,
     /// The whole server: promises that have a figure, or some of them by number
     Promises,
+    /// Recording of usage, and what the dashboards ask, with 100,000 to 10,000,000 events stored
+    Analytics,
 }
 
 pub(crate) fn bench(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let mut bench = match args.target {
         Target::Pool => command(workspace, "cargo", "bench --locked --package pool"),
         Target::Promises => command(workspace, "cargo", "bench --locked --package server --bench promises"),
+        Target::Analytics => command(workspace, "cargo", "bench --locked --package server --bench analytics"),
     };
     run(bench.arg("--").args(&args.rest))?;
     Ok(ExitCode::SUCCESS)

@@ -8,9 +8,10 @@ use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use pool::Timestamp;
 
+use super::pieces_between;
 use super::range::{Range, day_start, millis};
 use crate::clock::rfc3339;
-use crate::store::Level;
+use crate::store::{Level, Piece};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Up to so long a line has a point a minute …
@@ -24,8 +25,6 @@ pub(super) struct Buckets {
     pub(super) step: Step,
     /// In order; one more than there are buckets.
     bounds: Vec<Timestamp>,
-    /// The longest rollups of which each lies in one bucket.
-    pub(super) level: Level,
     zone: TimeZone,
 }
 
@@ -52,14 +51,12 @@ impl Buckets {
             (step, range.zone.clone())
         };
         let bounds = bounds(range, step, &zone);
-        let fits = |level: &Level| bounds.iter().all(|at| level.start_of(*at) == *at);
-        let level = Level::ALL.into_iter().rev().find(fits).unwrap_or(Level::Minute);
-        Self {
-            step,
-            bounds,
-            level,
-            zone,
-        }
+        Self { step, bounds, zone }
+    }
+
+    /// Rollups of all buckets, each of which lies in one of them.
+    pub(super) fn pieces(&self, now: Timestamp) -> Vec<Piece> {
+        pieces_between(&self.bounds, Level::Day, now)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -194,11 +191,17 @@ mod tests {
         Range::parse(&query, "7d", at(now)).unwrap()
     }
 
-    /// Step, level, number of buckets, and the first with its label.
+    /// The shortest rollups that are asked for.
+    fn finest(range: &Range) -> Option<Level> {
+        let pieces = Buckets::of(range).pieces(range.now);
+        pieces.iter().map(|piece| piece.level).min()
+    }
+
+    /// Step, finest level, number of buckets, and the first with its label.
     #[track_caller]
     fn check(range: &Range, step: Step, level: Level, len: usize, start: &str, label: &str) {
         let buckets = Buckets::of(range);
-        assert_eq!((buckets.step, buckets.level, buckets.len()), (step, level, len));
+        assert_eq!((buckets.step, finest(range), buckets.len()), (step, Some(level), len));
         let shown = buckets.shown();
         assert_eq!((shown[0].start.as_str(), shown[0].label.as_str()), (start, label));
         for pair in shown.windows(2) {
@@ -266,7 +269,7 @@ mod tests {
         let shown = buckets.shown();
         assert_eq!(shown[0].start, "2026-10-03T13:30:00.000Z");
         assert_eq!(shown.last().unwrap().end, "2026-10-04T13:00:00.000Z");
-        assert_eq!(buckets.level, Level::Quarter);
+        assert_eq!(finest(&spring), Some(Level::Quarter));
         let labels: Vec<_> = shown.iter().map(|bucket| bucket.label.as_str()).collect();
         assert_eq!(labels[..4], ["00:00", "01:00", "02:30", "03:00"]);
     }

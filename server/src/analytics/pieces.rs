@@ -7,15 +7,40 @@ use crate::store::{Level, Piece};
 /// Covers the time from `from` to before `to` with rollups no longer than `longest`. Ends that lie within the finest
 /// rollup that there still is at `now` are moved outwards to its bounds.
 pub fn pieces(from: Timestamp, to: Timestamp, longest: Level, now: Timestamp) -> Vec<Piece> {
-    let finest = |at: Timestamp| {
-        let is_kept = |level: &Level| level.kept().is_none_or(|kept| level.start_of(at) >= now.minus(kept));
-        Level::ALL.into_iter().find(is_kept).unwrap_or(Level::Day)
-    };
-    let from = finest(from).start_of(from);
-    let to = ceil(to, finest(to));
+    let from = finest(from, now).start_of(from);
+    let to = ceil(to, finest(to, now));
     let mut pieces = Vec::new();
     cover(&mut pieces, from, to, longest);
     pieces
+}
+
+/// The same for neighbouring stretches, such as the days of a zone: `bounds` are in order, each stretch is covered by itself,
+/// and where rollups are too long to tell two stretches apart, the later one has them. Between two bounds there may be far
+/// longer rollups than fit all bounds.
+pub fn pieces_between(bounds: &[Timestamp], longest: Level, now: Timestamp) -> Vec<Piece> {
+    let Some((&last, before)) = bounds.split_last() else {
+        return Vec::new();
+    };
+    let starts = before.iter().map(|&at| finest(at, now).start_of(at));
+    let cuts: Vec<_> = starts.chain([ceil(last, finest(last, now))]).collect();
+    let mut pieces: Vec<Piece> = Vec::new();
+    for (&from, &to) in cuts.iter().zip(cuts.iter().skip(1)) {
+        let mut next = Vec::new();
+        cover(&mut next, from, to, longest);
+        for piece in next {
+            match pieces.last_mut() {
+                Some(last) if last.level == piece.level && last.to == piece.from => last.to = piece.to,
+                _ => pieces.push(piece),
+            }
+        }
+    }
+    pieces
+}
+
+/// The finest rollup that there still is at `now` of the time of `at`.
+fn finest(at: Timestamp, now: Timestamp) -> Level {
+    let is_kept = |level: &Level| level.kept().is_none_or(|kept| level.start_of(at) >= now.minus(kept));
+    Level::ALL.into_iter().find(is_kept).unwrap_or(Level::Day)
 }
 
 fn cover(pieces: &mut Vec<Piece>, from: Timestamp, to: Timestamp, level: Level) {
@@ -117,12 +142,55 @@ mod tests {
     }
 
     #[test]
+    fn days_of_a_zone_are_put_together_from_its_hours_and_quarters() {
+        // Kathmandu is 5:45 ahead of UTC: its days begin at 18:15.
+        let day = 19_990 * DAY + 18 * HOUR + 15 * MINUTE;
+        let found = pieces_between(&[at(day), at(day + DAY), at(day + 2 * DAY)], Level::Day, at(NOW));
+        let shown: Vec<_> = found.iter().map(|piece| (piece.level, piece.from, piece.to)).collect();
+        let hour = |hours: u64| at(19_990 * DAY + hours * HOUR);
+        let expected = [
+            (Level::Quarter, at(day), hour(19)),
+            (Level::Hour, hour(19), hour(42)),
+            (Level::Quarter, hour(42), hour(43)),
+            (Level::Hour, hour(43), hour(66)),
+            (Level::Quarter, hour(66), at(day + 2 * DAY)),
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
     fn nothing_has_no_pieces() {
+        assert_eq!(pieces_between(&[], Level::Day, at(NOW)), []);
+        assert_eq!(pieces_between(&[at(NOW)], Level::Day, at(NOW)), []);
         check(NOW, NOW - DAY, Level::Day, &[]);
         check(DAY, DAY, Level::Day, &[]);
     }
 
     proptest! {
+        #[test]
+        fn stretches_are_told_apart_where_rollups_can_do_it(from in 0..NOW, steps in prop::collection::vec(1..3 * DAY, 1..20)) {
+            let mut bounds = vec![at(from)];
+            for step in steps {
+                let last = bounds[bounds.len() - 1].as_millis();
+                bounds.push(at(last + step / (15 * MINUTE) * 15 * MINUTE));
+            }
+            let found = pieces_between(&bounds, Level::Day, at(NOW));
+            for pair in found.windows(2) {
+                prop_assert_eq!(pair[0].to, pair[1].from);
+            }
+            let whole = pieces(bounds[0], bounds[bounds.len() - 1], Level::Minute, at(NOW));
+            prop_assert_eq!(found.first().map(|piece| piece.from), whole.first().map(|piece| piece.from));
+            prop_assert_eq!(found.last().map(|piece| piece.to), whole.last().map(|piece| piece.to));
+            for bound in &bounds {
+                let is_exact = finest(*bound, at(NOW)).start_of(*bound) == *bound;
+                let crossing = |piece: &&Piece| {
+                    let into = bound.as_millis().saturating_sub(piece.from.as_millis());
+                    piece.from < *bound && *bound < piece.to && into % piece.level.ms() != 0
+                };
+                prop_assert!(!is_exact || !found.iter().any(|piece| crossing(&piece)), "{:?} in {:?}", bound, found);
+            }
+        }
+
         #[test]
         fn pieces_follow_each_other_without_gap(from in 0..2 * NOW, length in 0..900 * DAY, longest in 0..4_usize) {
             let longest = Level::ALL[longest];

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use app::error::AppError;
 use app::types::{Measures, Series, SeriesBy, Timeseries};
 
+use super::Analytics;
 use super::buckets::Buckets;
 use super::measures::{add, measures};
 use super::range::Range;
-use super::{Analytics, pieces};
 use crate::store::{Dimensions, EventKind, Rollup, RollupQuery};
 
 /// More lines than that nobody can tell apart: the rest is one together.
@@ -59,7 +59,7 @@ impl Analytics {
         };
         let query = RollupQuery {
             kind,
-            pieces: pieces(range.from, range.to, buckets.level, range.now),
+            pieces: buckets.pieces(range.now),
             key_number: range.key_number,
             model: range.model.clone(),
             by: Dimensions {

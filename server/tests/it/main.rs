@@ -15,6 +15,7 @@ mod bad_input;
 mod cache;
 mod calendar;
 mod canary;
+mod demo_data;
 mod doctor;
 mod failover;
 mod faults;

@@ -51,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) serving: ServeLimits,
     pub(crate) deadline: Duration,
     pub(crate) with_admin: bool,
+    /// With a history that is made up, and nothing counted on from it.
+    pub(crate) demo: bool,
 }
 
 impl Default for Setup {
@@ -66,6 +68,7 @@ impl Default for Setup {
             },
             deadline: Duration::from_secs(60),
             with_admin: true,
+            demo: false,
         }
     }
 }
@@ -83,7 +86,7 @@ pub(crate) async fn spawn(setup: Setup) -> App {
     spawn_on(setup, sim, TempDir::new().unwrap(), Clock::by_hand(START)).await
 }
 
-async fn spawn_on(setup: Setup, sim: Simulator, data: TempDir, clock: Clock) -> App {
+pub(crate) async fn spawn_on(setup: Setup, sim: Simulator, data: TempDir, clock: Clock) -> App {
     canary::log_everything();
     let config = settings(&setup, &sim, &data);
     let options = Options {
@@ -92,7 +95,7 @@ async fn spawn_on(setup: Setup, sim: Simulator, data: TempDir, clock: Clock) -> 
         limits: setup.limits,
         serving: setup.serving,
         deadline: setup.deadline,
-        demo: None,
+        demo: setup.demo.then(Vec::new),
     };
     let server = startup::build(options).await.unwrap();
     let (base, pool) = (format!("http://{}", server.address), server.pool.clone());

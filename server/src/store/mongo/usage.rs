@@ -156,12 +156,14 @@ pub(super) async fn prune_sums(db: &mut Access, events_before: Timestamp, now: T
     for level in Level::ALL {
         let Some(kept) = level.kept() else { continue };
         let before = at(level.start_of(now.minus(kept)));
-        for (grain, kind) in Grain::ALL
-            .into_iter()
+        let grains = Grain::ALL.map(|grain| [true, false].map(|by_outcome| rollups::grain(grain, by_outcome)));
+        for (grain, kind) in grains
+            .as_flattened()
+            .iter()
             .flat_map(|grain| EventKind::ALL.map(|kind| (grain, kind)))
         {
             let old = doc! {
-                "_id.g": rollups::grain(grain), "_id.l": level.as_str(), "_id.k": kind.as_str(), "_id.s": { "$lt": before },
+                "_id.g": grain, "_id.l": level.as_str(), "_id.k": kind.as_str(), "_id.s": { "$lt": before },
             };
             db.delete_many(USAGE_ROLLUPS, old).await?;
         }

@@ -3,7 +3,9 @@
 mod events;
 mod functions;
 mod prune;
+mod query;
 mod rollups;
+mod words;
 
 use std::collections::HashMap;
 
@@ -17,7 +19,7 @@ use crate::store::{EventKind, Level, Result, UsageEvent, roll_up};
 pub(super) use events::list;
 pub(super) use functions::register;
 pub(super) use prune::{PRUNED_AT_ONCE, prune_callers, prune_events, prune_rollups, rollup_prefixes};
-pub(super) use rollups::query;
+pub(super) use query::query;
 
 pub(super) fn append(connection: &Connection, events: &[UsageEvent]) -> Result<()> {
     let sql = "INSERT INTO usage_log (at, id, kind, request_id, key_id, attempts, project, model, operation, surface, \

@@ -19,7 +19,10 @@ pub struct Slot<'a> {
     pub key: Option<(u64, u32)>,
     pub model: Option<&'a str>,
     pub operation: Option<&'a str>,
-    pub outcome: &'a str,
+    /// Every slot is there once for each outcome, and once for all of them together, where it is absent: most questions do
+    /// not ask how events ended, and so need not read more the more ways to fail there were.
+    pub outcome: Option<&'a str>,
+    /// Of an outcome; also absent on success.
     pub error_type: Option<&'a str>,
 }
 
@@ -57,10 +60,34 @@ impl Added {
     }
 }
 
+pub type Slots<'a> = BTreeMap<Slot<'a>, Added>;
+
 /// Everything that is to be added to rollups for these events, each of which is counted once.
-pub fn roll_up<'a>(events: impl IntoIterator<Item = &'a UsageEvent>) -> BTreeMap<Slot<'a>, Added> {
-    // First into the finest slots, of which a group of events has few, then from there into all others.
-    let mut finest: BTreeMap<Slot<'a>, Added> = BTreeMap::new();
+pub fn roll_up<'a>(events: impl IntoIterator<Item = &'a UsageEvent>) -> Slots<'a> {
+    // First into the finest slots, of which a group of events has few; each wider one out of the narrowest before it.
+    let mut full = finest(events);
+    let mut all = Slots::new();
+    for level in Level::ALL {
+        if level != Level::Minute {
+            full = gathered(&full, |slot| Slot {
+                level,
+                start: level.start_of(slot.start),
+                ..slot
+            });
+        }
+        let by_key = gathered(&full, |slot| at_grain(slot, Grain::Key));
+        let by_model = gathered(&full, |slot| at_grain(slot, Grain::Model));
+        let total = gathered(&by_model, |slot| at_grain(slot, Grain::Total));
+        for mut slots in [total, by_key, by_model, full.clone()] {
+            all.append(&mut gathered(&slots, of_all_outcomes));
+            all.append(&mut slots);
+        }
+    }
+    all
+}
+
+fn finest<'a>(events: impl IntoIterator<Item = &'a UsageEvent>) -> Slots<'a> {
+    let mut finest = Slots::new();
     for event in events {
         let slot = Slot {
             level: Level::Minute,
@@ -70,28 +97,37 @@ pub fn roll_up<'a>(events: impl IntoIterator<Item = &'a UsageEvent>) -> BTreeMap
             key: event.key.as_ref().map(|key| (key.id, key.number)),
             model: Some(&event.model),
             operation: Some(&event.operation),
-            outcome: &event.outcome,
+            outcome: Some(&event.outcome),
             error_type: event.error_type.as_deref(),
         };
         finest.entry(slot).or_default().add(event);
     }
-    let mut all: BTreeMap<Slot<'a>, Added> = BTreeMap::new();
-    for (slot, added) in &finest {
-        for level in Level::ALL {
-            for grain in Grain::ALL {
-                let (key, model, operation) = grain.keeps();
-                let wider = Slot {
-                    level,
-                    grain,
-                    start: level.start_of(slot.start),
-                    key: slot.key.filter(|_| key),
-                    model: slot.model.filter(|_| model),
-                    operation: slot.operation.filter(|_| operation),
-                    ..*slot
-                };
-                all.entry(wider).or_default().merge(added);
-            }
-        }
+    finest
+}
+
+fn gathered<'a>(from: &Slots<'a>, wider: impl Fn(Slot<'a>) -> Slot<'a>) -> Slots<'a> {
+    let mut gathered = Slots::new();
+    for (slot, added) in from {
+        gathered.entry(wider(*slot)).or_default().merge(added);
     }
-    all
+    gathered
+}
+
+fn at_grain(slot: Slot<'_>, grain: Grain) -> Slot<'_> {
+    let (key, model, operation) = grain.keeps();
+    Slot {
+        grain,
+        key: slot.key.filter(|_| key),
+        model: slot.model.filter(|_| model),
+        operation: slot.operation.filter(|_| operation),
+        ..slot
+    }
+}
+
+fn of_all_outcomes(slot: Slot<'_>) -> Slot<'_> {
+    Slot {
+        outcome: None,
+        error_type: None,
+        ..slot
+    }
 }

@@ -10,26 +10,31 @@ use super::super::schema::USAGE_ROLLUPS;
 use crate::latency::Latency;
 use crate::store::{self, Added, Grain, Rollup, RollupQuery, Slot, Sums};
 
-pub(super) fn grain(grain: Grain) -> &'static str {
-    match grain {
-        Grain::Total => "total",
-        Grain::Key => "key",
-        Grain::Model => "model",
-        Grain::Full => "full",
+/// `by_outcome`: of each outcome by itself, and not of all together.
+pub(super) fn grain(grain: Grain, by_outcome: bool) -> &'static str {
+    match (grain, by_outcome) {
+        (Grain::Total, false) => "total",
+        (Grain::Key, false) => "key",
+        (Grain::Model, false) => "model",
+        (Grain::Full, false) => "full",
+        (Grain::Total, true) => "total_outcomes",
+        (Grain::Key, true) => "key_outcomes",
+        (Grain::Model, true) => "model_outcomes",
+        (Grain::Full, true) => "full_outcomes",
     }
 }
 
 /// The id, and what is added to it. What the grain adds up over, and what is absent, is 0 or empty.
 pub(super) fn upsert(slot: &Slot<'_>, added: &Added) -> (Document, Document) {
     let id = doc! {
-        "g": grain(slot.grain),
+        "g": grain(slot.grain, slot.outcome.is_some()),
         "l": slot.level.as_str(),
         "k": slot.kind.as_str(),
         "s": at(slot.start),
         "n": slot.key.map_or(0, |(_, number)| i64::from(number)),
         "m": slot.model.unwrap_or_default(),
         "o": slot.operation.unwrap_or_default(),
-        "u": slot.outcome,
+        "u": slot.outcome.unwrap_or_default(),
         "e": slot.error_type.unwrap_or_default(),
     };
     let mut more = Document::new();
@@ -88,7 +93,8 @@ fn stages(query: &RollupQuery) -> Vec<Document> {
             doc! { "_id.l": piece.level.as_str(), "_id.s": { "$gte": at(piece.from), "$lt": at(piece.to) } }
         })
         .collect();
-    let mut wanted = doc! { "_id.g": grain(query.grain()), "_id.k": query.kind.as_str(), "$or": pieces };
+    let mut wanted =
+        doc! { "_id.g": grain(query.grain(), query.by.outcome), "_id.k": query.kind.as_str(), "$or": pieces };
     if let Some(number) = query.key_number {
         wanted.insert("_id.n", i64::from(number));
     }

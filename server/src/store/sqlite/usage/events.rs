@@ -4,6 +4,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row, ToSql as _, params_from_iter};
 use uuid::Uuid;
 
+use super::words::Words;
 use super::{StoredId, kind, word_id};
 use crate::store::sqlite::convert::{at, from_id, from_whole, ms};
 use crate::store::sqlite::error::unreadable;
@@ -30,39 +31,32 @@ pub(in crate::store::sqlite) fn list(
         Order::NewestFirst => "DESC",
         Order::OldestFirst => "ASC",
     };
+    // No name is looked up for a row that is only looked at.
     let sql = format!(
-        "SELECT {passes}, at, log.id, kind, request_id, key_id, (SELECT number FROM usage_keys WHERE id = key_id), attempts, \
-         {WORDS}, success, response_time_ms, first_token_ms, prompt_tokens, output_tokens, cached_tokens, thought_tokens, \
-         total_tokens, cached, nullif(user_id, ''), nullif(token_id, ''), nullif(user_agent, '') \
-         FROM usage_log AS log LEFT JOIN usage_callers ON usage_callers.id = caller \
-         WHERE {} ORDER BY at {direction}, log.id {direction} LIMIT {}",
+        "SELECT {passes}, at, id, kind, request_id, key_id, attempts, project, model, operation, surface, success, outcome, \
+         error_type, response_time_ms, first_token_ms, prompt_tokens, output_tokens, cached_tokens, thought_tokens, \
+         total_tokens, cached, caller \
+         FROM usage_log WHERE {} ORDER BY at {direction}, id {direction} LIMIT {}",
         conditions.looked_in.join(" AND "),
         bounds.looked_at_max,
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(conditions.values))?;
+    let mut words = Words::new(connection);
     let (mut events, mut last, mut looked_at) = (Vec::new(), None, 0);
     while let Some(row) = rows.next()? {
         looked_at += 1;
-        let place = (row.get::<_, i64>(1)?, text(row, 2)?);
         if row.get(0)? {
-            events.push(read(row)?);
+            events.push(read(row, &mut words)?);
         }
-        last = Some(place);
-        if events.len() >= bounds.events_max as usize {
+        if events.len() >= bounds.events_max as usize || looked_at >= bounds.looked_at_max {
+            last = Some((row.get::<_, i64>(1)?, text(row, 2)?));
             break;
         }
     }
-    let is_cut = events.len() >= bounds.events_max as usize || looked_at >= bounds.looked_at_max;
-    let next = last
-        .filter(|_| is_cut)
-        .map(|(ms, id)| Cursor { created_at: at(ms), id });
+    let next = last.map(|(ms, id)| Cursor { created_at: at(ms), id });
     Ok(EventPage { events, next })
 }
-
-const WORDS: &str = "(SELECT word FROM usage_words WHERE id = project), (SELECT word FROM usage_words WHERE id = model), \
-                     (SELECT word FROM usage_words WHERE id = operation), (SELECT word FROM usage_words WHERE id = surface), \
-                     (SELECT word FROM usage_words WHERE id = outcome), (SELECT word FROM usage_words WHERE id = error_type)";
 
 #[derive(Default)]
 struct Conditions {
@@ -102,7 +96,7 @@ impl Conditions {
                 Order::NewestFirst => "<",
                 Order::OldestFirst => ">",
             };
-            self.looked_in.push(format!("(at, log.id) {behind} ({ms}, {id})"));
+            self.looked_in.push(format!("(at, id) {behind} ({ms}, {id})"));
         }
         if let Some(request_id) = &filter.request_id {
             let request_id = self.bind_id(request_id);
@@ -119,7 +113,7 @@ impl Conditions {
         }
         if let Some(number) = filter.key_number {
             let number = self.bind(i64::from(number));
-            all.push(format!("key_id = (SELECT id FROM usage_keys WHERE number = {number})"));
+            all.push(format!("key_id IN (SELECT id FROM usage_keys WHERE number = {number})"));
         }
         if let Some(success) = filter.success {
             let success = self.bind(i64::from(success));
@@ -141,7 +135,9 @@ impl Conditions {
         for (column, text) in [("user_id", &filter.user_id), ("token_id", &filter.token_id)] {
             let Some(text) = text else { continue };
             let text = self.bind(text.clone());
-            all.push(format!("{column} IS {text}"));
+            all.push(format!(
+                "caller IN (SELECT id FROM usage_callers WHERE {column} = {text})"
+            ));
         }
         Ok(Some(format!("coalesce({}, 0)", all.join(" AND "))))
     }
@@ -159,17 +155,22 @@ fn text(row: &Row<'_>, column: usize) -> Result<String> {
     }
 }
 
-fn read(row: &Row<'_>) -> Result<UsageEvent> {
+fn read(row: &Row<'_>, words: &mut Words<'_>) -> Result<UsageEvent> {
     let whole = |column: usize| -> rusqlite::Result<u64> { Ok(from_whole(row.get(column)?)) };
+    let mut word = |column: usize| words.word(row.get(column)?);
+    let (project, model, operation) = (word(7)?, word(8)?, word(9)?);
+    let (surface, outcome, error_type) = (word(10)?, word(12)?, word(13)?);
+    let named = |word: Option<String>| Word::Owned(word.unwrap_or_default());
     let key_id: Option<i64> = row.get(5)?;
     let key = match key_id {
         None => None,
         Some(id) => Some(EventKey {
             id: from_id(id),
-            number: row.get::<_, Option<u32>>(6)?.ok_or_else(|| unreadable(6))?,
-            project: row.get(8)?,
+            number: words.key(id)?.ok_or_else(|| unreadable(5))?,
+            project,
         }),
     };
+    let caller = words.caller(row.get(22)?)?;
     Ok(UsageEvent {
         kind: match row.get(3)? {
             0_i64 => EventKind::Request,
@@ -180,23 +181,23 @@ fn read(row: &Row<'_>) -> Result<UsageEvent> {
         id: text(row, 2)?,
         request_id: text(row, 4)?,
         key,
-        attempts: row.get(7)?,
-        model: row.get(9)?,
-        operation: Word::Owned(row.get(10)?),
-        surface: Word::Owned(row.get(11)?),
-        outcome: Word::Owned(row.get(12)?),
-        error_type: row.get::<_, Option<String>>(13)?.map(Word::Owned),
-        success: row.get(14)?,
-        response_time_ms: whole(15)?,
-        first_token_ms: row.get::<_, Option<i64>>(16)?.map(from_whole),
-        prompt_tokens: whole(17)?,
-        output_tokens: whole(18)?,
-        cached_tokens: whole(19)?,
-        thought_tokens: whole(20)?,
-        total_tokens: whole(21)?,
-        cached: row.get(22)?,
-        user_id: row.get(23)?,
-        token_id: row.get(24)?,
-        user_agent: row.get(25)?,
+        attempts: row.get(6)?,
+        model: model.unwrap_or_default(),
+        operation: named(operation),
+        surface: named(surface),
+        success: row.get(11)?,
+        outcome: named(outcome),
+        error_type: error_type.map(Word::Owned),
+        response_time_ms: whole(14)?,
+        first_token_ms: row.get::<_, Option<i64>>(15)?.map(from_whole),
+        prompt_tokens: whole(16)?,
+        output_tokens: whole(17)?,
+        cached_tokens: whole(18)?,
+        thought_tokens: whole(19)?,
+        total_tokens: whole(20)?,
+        cached: row.get(21)?,
+        user_id: caller.user_id,
+        token_id: caller.token_id,
+        user_agent: caller.user_agent,
     })
 }

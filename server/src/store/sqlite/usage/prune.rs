@@ -3,9 +3,9 @@
 use pool::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::rollups::{grain, level};
+use super::rollups::level;
 use crate::store::sqlite::convert::{ms, whole};
-use crate::store::{Grain, Level, Result};
+use crate::store::{Level, Result};
 
 /// Events or rollups of one piece; it takes a few milliseconds.
 pub(in crate::store::sqlite) const PRUNED_AT_ONCE: usize = 1_000;
@@ -43,7 +43,7 @@ pub(in crate::store::sqlite) fn rollup_prefixes(connection: &Connection, of: Lev
     let mut prefixes: Vec<Prefix> = Vec::new();
     loop {
         let last = prefixes.last().copied().unwrap_or(Prefix {
-            grain: grain(Grain::Total) - 1,
+            grain: -1,
             kind: 0,
             key_id: 0,
             model: 0,
