@@ -2,6 +2,7 @@
 
 mod look;
 mod unit;
+pub mod usage;
 
 pub use look::{Look, Marker};
 

@@ -1,6 +1,7 @@
 //! Use case: what was used, by whom it was answered, how fast, and what failed. Reads rollups; events only to list them.
 
 mod buckets;
+mod charts;
 mod export;
 mod forecast;
 mod measures;
@@ -22,6 +23,7 @@ use crate::status::StatusReader;
 use crate::store::{Dimensions, EventKind, Level, Result, Rollup, RollupQuery, Store};
 use crate::usage::Recorder;
 
+pub use charts::CHARTS;
 pub use export::Format;
 pub use pieces::{pieces, pieces_between};
 use seed::seed_alerts;

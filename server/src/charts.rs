@@ -3,6 +3,7 @@
 //! charts-rs draws what has a value: lines and bars. Grid, axes and words are ours, because its words are laid out for its
 //! own font and cannot be anchored, and its axes know no units.
 
+mod alone;
 mod axes;
 mod marks;
 mod plot;
@@ -14,6 +15,7 @@ mod tests;
 
 use app::charts::{ChartKind, ChartSpec, ChartWidth};
 
+pub use alone::document;
 use plot::{Plot, Sheet};
 
 /// More than is ever counted, and few enough for stacks of them to have a sum.

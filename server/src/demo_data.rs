@@ -175,6 +175,11 @@ pub fn keys_of(stored: &[StoredKey]) -> Vec<EventKey> {
     keys.collect()
 }
 
+/// Of everybody who asks.
+pub fn user_ids() -> Vec<String> {
+    caller::user_ids()
+}
+
 /// The ones given, and others until there are three.
 pub fn models(first: &[&str]) -> Vec<String> {
     let usual = ["gemini-2.5-flash", "gemini-2.5-flash-lite", "gemini-2.5-pro"];

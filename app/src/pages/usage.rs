@@ -11,7 +11,6 @@ mod notices;
 mod overview;
 mod request;
 mod requests;
-mod series;
 mod toolbar;
 mod zone;
 

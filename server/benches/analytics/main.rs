@@ -15,10 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use app::types::Role;
 use pool::Timestamp;
 use server::clock::Clock;
 use server::demo_data::{self, Plan};
-use server::store::Store;
+use server::email::Email;
+use server::store::{Store, StoredUser};
 use tokio::time::Instant;
 
 use crate::figures::{Measured, Report, count};
@@ -104,6 +106,7 @@ async fn measure(kind: Kind, events: u64, wanted: &Wanted) -> Result<Option<Meas
         ..Plan::of_days(DAYS, now)
     };
     figures::say(&format!("{kind}: making up {events} events of {DAYS} days …"));
+    make_accounts(store.as_ref(), now).await?;
     let began = Instant::now();
     demo_data::fill(store.as_ref(), plan.events(), ingest::GROUP, |_| {}).await?;
     let mut measured = Measured::new(events);
@@ -122,6 +125,25 @@ async fn measure(kind: Kind, events: u64, wanted: &Wanted) -> Result<Option<Meas
     drop(store);
     place.clear().await?;
     Ok(Some(measured))
+}
+
+/// Events of nobody's account would be stored without who asked.
+async fn make_accounts(store: &dyn Store, created_at: Timestamp) -> Result<()> {
+    for (number, id) in demo_data::user_ids().into_iter().enumerate() {
+        let user = StoredUser {
+            id,
+            email: Email::parse(&format!("user{number}@example.com"))?,
+            name: format!("User {number}"),
+            role: Role::User,
+            password_hash: String::new(),
+            created_at,
+            disabled: false,
+            last_sign_in_at: None,
+            credentials: 0,
+        };
+        store.create_user(user).await?;
+    }
+    Ok(())
 }
 
 async fn ask(

@@ -1,4 +1,5 @@
-//! Who asks: people in browsers, and programs with tokens. None of them has an account.
+//! Who asks: people in browsers, and programs with tokens. None of them has an account, and so stores forget who they were
+//! unless somebody makes accounts of their ids.
 
 use uuid::Builder;
 
@@ -66,6 +67,10 @@ impl Callers {
         };
         &of[chance.low(of.len())]
     }
+}
+
+pub(super) fn user_ids() -> Vec<String> {
+    (0..PEOPLE).map(id).collect()
 }
 
 /// Shaped as accounts' ids are, of an instant long before this product.

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use app::error::AppError;
+use app::charts::ChartWidth;
+use app::error::{AppError, ErrorCode};
 use app::types::{
     ApiUsage, ErrorReport, Forecast, HourlyPattern, Overview, RealTimeMetrics, RequestDetail, RequestPage,
     RequestQuery, SeriesBy, Timeseries, UsageQuery,
@@ -23,6 +24,7 @@ use super::extract::{Path, Query};
 use super::guard::SignedIn;
 use super::status::{HEARTBEAT, Turn, Viewer};
 use crate::analytics::Format;
+use crate::charts;
 
 /// Between two words that there is something new.
 const TELL_EVERY: Duration = Duration::from_secs(2);
@@ -74,11 +76,7 @@ impl Lines {
             "key" => Ok(SeriesBy::Key),
             "model" => Ok(SeriesBy::Model),
             "errorType" => Ok(SeriesBy::ErrorType),
-            _ => Err(AppError::new(
-                app::error::ErrorCode::BadRequest,
-                "by must be total, key, model or errorType.",
-            )
-            .field("by")),
+            _ => Err(AppError::new(ErrorCode::BadRequest, "by must be total, key, model or errorType.").field("by")),
         }
     }
 }
@@ -96,6 +94,47 @@ pub(super) async fn errors(
     Query(query): Query<UsageQuery>,
 ) -> Answer<Success<ErrorReport>> {
     Ok(Success(state.analytics.errors(&query).await?))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Drawing {
+    width: Option<String>,
+}
+
+impl Drawing {
+    fn width(&self) -> Result<ChartWidth, AppError> {
+        match self.width.as_deref().map(str::trim).unwrap_or_default() {
+            "narrow" => Ok(ChartWidth::Narrow),
+            "small" => Ok(ChartWidth::Small),
+            "medium" => Ok(ChartWidth::Medium),
+            "" | "wide" => Ok(ChartWidth::Wide),
+            _ => {
+                let message = "width must be narrow, small, medium or wide.";
+                Err(AppError::new(ErrorCode::BadRequest, message).field("width"))
+            }
+        }
+    }
+}
+
+/// It has its colours in a style of its own, and nothing that runs.
+const CHART_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
+
+pub(super) async fn chart(
+    State(state): State<AppState>,
+    Path(file): Path<String>,
+    Query(query): Query<UsageQuery>,
+    Query(drawing): Query<Drawing>,
+) -> Answer<Response> {
+    let name = file.strip_suffix(".svg").unwrap_or_default();
+    let (width, spec) = (drawing.width()?, state.analytics.chart(name, &query).await?);
+    let drawn = tokio::task::spawn_blocking(move || charts::document(&spec, width)).await;
+    let drawn = drawn.map_err(|_| AppError::internal())?;
+    let headers = [
+        (header::CONTENT_TYPE, "image/svg+xml; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, CHART_POLICY),
+    ];
+    Ok((headers, drawn).into_response())
 }
 
 pub(super) async fn forecast(State(state): State<AppState>) -> Answer<Success<Forecast>> {

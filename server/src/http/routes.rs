@@ -115,6 +115,7 @@ fn usage_api() -> Routes {
             get(analytics::real_time_metrics),
         ),
         (VIEWER, "/api/analytics/timeseries", get(analytics::timeseries)),
+        (VIEWER, "/api/analytics/charts/{file}", get(analytics::chart)),
         (VIEWER, "/api/analytics/errors", get(analytics::errors)),
         (VIEWER, "/api/analytics/forecast", get(analytics::forecast)),
         (VIEWER, "/api/analytics/requests", get(analytics::requests)),

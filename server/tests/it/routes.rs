@@ -89,6 +89,7 @@ const TABLE: &[(&str, &str, Policy)] = &[
     ("/api/ai-analysis/service-status", "GET", User(Status)),
     ("/api/ai-analysis/service-status/stream", "GET", User(Status)),
     ("/api/analytics/api-usage", "GET", Viewer(Analytics)),
+    ("/api/analytics/charts/{file}", "GET", Viewer(Analytics)),
     ("/api/analytics/errors", "GET", Viewer(Analytics)),
     ("/api/analytics/export.csv", "GET", Viewer(Analytics)),
     ("/api/analytics/export.json", "GET", Viewer(Analytics)),

@@ -3,7 +3,8 @@ mod columns;
 use leptos::prelude::*;
 
 use super::frame::{RangeFrame, Tab};
-use super::{Asked, notices, series};
+use super::{Asked, notices};
+use crate::charts::usage as series;
 use crate::components::{Chart, Icon};
 use crate::error::AppError;
 use crate::text;

@@ -1,7 +1,8 @@
 use leptos::prelude::*;
 
 use super::frame::{RangeFrame, Tab};
-use super::{Asked, notices, series};
+use super::{Asked, notices};
+use crate::charts::usage as series;
 use crate::components::Chart;
 use crate::error::AppError;
 use crate::text;

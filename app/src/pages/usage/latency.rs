@@ -1,7 +1,8 @@
 use leptos::prelude::*;
 
 use super::frame::{RangeFrame, Tab};
-use super::{Asked, notices, series};
+use super::{Asked, notices};
+use crate::charts::usage as series;
 use crate::components::Chart;
 use crate::error::AppError;
 use crate::text;
@@ -36,23 +37,7 @@ fn body(asked: &Asked, total: Result<Timeseries, AppError>, by_model: Result<Tim
         let nothing = notices::nothing(words::EMPTY_TITLE, words::EMPTY, Some((href, words::EMPTY_ACTION)));
         return view! { <notices::NotWhole coverage/>{nothing} }.into_any();
     }
-    let whole = series::lines(
-        words::LATENCY_CHART,
-        &total,
-        &[
-            (words::P50, |at| at.p50),
-            (words::P95, |at| at.p95),
-            (words::P99, |at| at.p99),
-        ],
-    );
-    let first = series::lines(
-        words::FIRST_TOKEN_CHART,
-        &total,
-        &[
-            (words::P50, |at| at.first_token_p50),
-            (words::P95, |at| at.first_token_p95),
-        ],
-    );
+    let (whole, first) = (series::latency(&total), series::first_token(&total));
     let models = match by_model {
         Err(error) => notices::failed(words::LATENCY_FAILED, error, asked),
         Ok(by_model) => table(asked, total.series.first(), &by_model.series),

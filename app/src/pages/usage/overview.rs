@@ -4,8 +4,9 @@ mod keys;
 use leptos::prelude::*;
 
 use super::toolbar::Toolbar;
-use super::{Asked, fragment, notices, series};
+use super::{Asked, fragment, notices};
 use crate::backend::{BackendRef, UsageBackendRef};
+use crate::charts::usage as series;
 use crate::components::{Chart, Frame, Place};
 use crate::context::PageContext;
 use crate::error::AppError;

@@ -406,3 +406,42 @@ async fn users_are_told_nothing_of_it() {
         assert_eq!(app.get(path, &secret).await.status, status, "{scope}");
     }
 }
+
+#[tokio::test]
+async fn every_chart_is_a_picture_of_its_own() {
+    let app = spawn_sticky().await;
+    let token = viewer(&app).await;
+    app.always(1, "day-quota-paid");
+    assert_eq!(app.analyze(&token).await.status, 200);
+    stored(&app, 3).await;
+    for name in server::analytics::CHARTS {
+        let path = format!("/api/analytics/charts/{name}.svg?range=24h&tz=Asia/Kathmandu");
+        let answer = app
+            .client
+            .get(format!("{}{path}", app.base))
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200, "{name}");
+        assert_eq!(answer.headers()["content-type"], "image/svg+xml; charset=utf-8");
+        let svg = answer.text().await.unwrap();
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"), "{svg}");
+        // Its colours are in it, for both themes, and every one that it uses.
+        let (style, body) = svg.split_once("</style>").unwrap();
+        assert!(style.contains("prefers-color-scheme:dark"), "{style}");
+        for used in body.split("var(").skip(1) {
+            let name = used.split(')').next().unwrap();
+            assert_eq!(style.matches(&format!("{name}:#")).count(), 2, "{name}");
+        }
+    }
+    let none = app.get("/api/analytics/charts/heat.svg", &token).await;
+    assert_eq!(none.status, 404);
+    assert!(
+        none.body["message"].as_str().unwrap().contains("calls-by-key"),
+        "{}",
+        none.body
+    );
+    let wide = app.get("/api/analytics/charts/latency.svg?width=900", &token).await;
+    assert_eq!((wide.status, wide.body["field"].as_str()), (400, Some("width")));
+}

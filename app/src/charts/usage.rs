@@ -1,14 +1,14 @@
-//! Time series as charts.
+//! What usage looks like: the charts of the pages, each with a name of its own for those who want it alone.
 
-use crate::charts::{ChartKind, ChartSeries, ChartSpec, Unit};
-use crate::text::usage as words;
+use super::{ChartKind, ChartSeries, ChartSpec, Unit};
+use crate::text::usage::{self as words, analytics};
 use crate::types::{Measures, Series, Timeseries};
 
 /// More colours than these cannot be told apart.
 const COLORS: usize = 6;
 
 /// Requests of each series upon each other. Of more than six series the largest stand alone and the rest are one.
-pub(super) fn stacked(title: &str, of: &Timeseries, others: fn(usize) -> String) -> ChartSpec {
+pub fn stacked(title: &str, of: &Timeseries, others: fn(usize) -> String) -> ChartSpec {
     let count = |measures: &Measures| measures.requests as f64;
     let (alone, together) = split(of);
     let mut series: Vec<ChartSeries> = alone
@@ -44,11 +44,36 @@ pub(super) fn stacked(title: &str, of: &Timeseries, others: fn(usize) -> String)
     }
 }
 
+/// Percentiles of the time to the whole answer.
+pub fn latency(of: &Timeseries) -> ChartSpec {
+    lines(
+        analytics::LATENCY_CHART,
+        of,
+        &[
+            (analytics::P50, |at| at.p50),
+            (analytics::P95, |at| at.p95),
+            (analytics::P99, |at| at.p99),
+        ],
+    )
+}
+
+/// Percentiles of the time to the first token.
+pub fn first_token(of: &Timeseries) -> ChartSpec {
+    lines(
+        analytics::FIRST_TOKEN_CHART,
+        of,
+        &[
+            (analytics::P50, |at| at.first_token_p50),
+            (analytics::P95, |at| at.first_token_p95),
+        ],
+    )
+}
+
 /// A line's name and its milliseconds at one moment.
-pub(super) type Line = (&'static str, fn(&Measures) -> Option<u64>);
+type Line = (&'static str, fn(&Measures) -> Option<u64>);
 
 /// Lines of one series, such as its percentiles. Moments without requests are gaps.
-pub(super) fn lines(title: &str, of: &Timeseries, lines: &[Line]) -> ChartSpec {
+fn lines(title: &str, of: &Timeseries, lines: &[Line]) -> ChartSpec {
     let points = of
         .series
         .first()
@@ -69,7 +94,7 @@ pub(super) fn lines(title: &str, of: &Timeseries, lines: &[Line]) -> ChartSpec {
 }
 
 /// Errors from the top down, the most frequent first.
-pub(super) fn errors<'a>(title: &str, rows: impl Iterator<Item = (&'a str, u64)>) -> ChartSpec {
+pub fn errors<'a>(title: &str, rows: impl Iterator<Item = (&'a str, u64)>) -> ChartSpec {
     let (labels, values) = rows
         .map(|(error_type, count)| (words::error_type(error_type), Some(count as f64)))
         .unzip();
