@@ -56,7 +56,7 @@ use listening::{listen, site};
 use opening::Opened;
 use services::{Surroundings, analysis_deps, services, status_reader};
 use store_wait::open_store_in_time;
-use storing::{OpenStore, open_store};
+use storing::{OpenStore, open_spool, open_store};
 use telling::Telling;
 use unlocking::unlock;
 
@@ -189,7 +189,7 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let (listener, address) = listen(SocketAddr::new(config.host, config.port))?;
     let site = site(&config.site_dir)?;
     let (listener, store) = open_store_in_time(&config, listener, serve_limits).await?;
-    let vault = unlock(&config, &store, &clock).await?;
+    let (vault, spool) = (unlock(&config, &store, &clock).await?, open_spool(&config)?);
     let accounts = Arc::new(accounts::accounts(&config, Arc::clone(&store), vault.clone(), &clock)?);
     let audit = audit_log(&store, &clock, &vault);
     let set_up_token = first_admin(&accounts, &audit, &config, &clock).await?;
@@ -225,7 +225,7 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     };
 
     opened.start(&tasks, telling.announcer.clone(), &ends.finish);
-    tasks.spawn(usage::run(entries, Arc::clone(&store), ends.finish.clone()));
+    tasks.spawn(usage::run(entries, Arc::clone(&store), spool, ends.finish.clone()));
     start_workers(&tasks, &ends, &config, Arc::clone(&store), &keys, waiting);
     if demo.is_some() {
         tasks.spawn(demo_history(&config, &store, &clock, &ends.stop));

@@ -2,24 +2,26 @@
 //! dropped because the queue was full.
 //!
 //! With [`Durability::Group`] events wait for a tenth of a second at most before they are handed over, so that a busy server writes
-//! once for many. A group that finds the store away is tried again, under the same ids, until it takes it: the queue
-//! fills meanwhile. Lost, and counted, is what finds it full, what is of a kind that the store never takes, and what is left
-//! five seconds after the end of a process whose store is away. With [`Durability::Strict`] whoever made an event may wait
-//! until it is stored.
+//! once for many. A group that finds the store away goes to the [`Spool`], where there is one with room, and is delivered
+//! from there. Else it is tried again, under the same ids, until the store takes it: the queue fills meanwhile. Lost, and
+//! counted, is what finds it full, what is of a kind that the store never takes, and what is left in memory five seconds after
+//! the end of a process whose store is away. With [`Durability::Strict`] whoever made an event may wait until it is stored.
+
+pub mod spool;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use app::types::Coverage;
-use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::warn;
 
-use crate::history;
-use crate::store::{Store, StoreError, StoredAnalysis, UsageEvent};
+use crate::store::{Store, StoredAnalysis, UsageEvent};
+use spool::Spool;
+use writer::Writer;
 
 /// Events that may wait; at 20,000 a second this is more than two seconds of them.
 const QUEUE_MAX: usize = 50_000;
@@ -27,10 +29,6 @@ const QUEUE_MAX: usize = 50_000;
 const GROUP_MAX: usize = 2_000;
 /// How long the first of a group waits for others. Far below the second of events that a crash may cost.
 const LINGER: Duration = Duration::from_millis(100);
-/// Between tries while the store refuses.
-const RETRY_EVERY: Duration = Duration::from_millis(500);
-/// At the end of the process, for a store that is slow or away. What is left then is lost, and counted.
-const END_MAX: Duration = Duration::from_secs(5);
 
 /// What a crash may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +63,9 @@ struct Counts {
     dropped: AtomicU64,
     /// Taken from the queue and not stored yet.
     in_hand: AtomicU64,
-    /// Whether the store refused the group it was last handed.
+    /// On the disk and not stored yet.
+    spooled: AtomicU64,
+    /// Whether there is a group in hand that neither the store nor the disk takes.
     refuses: watch::Sender<bool>,
     /// Changes with each group that was stored.
     stored: watch::Sender<u64>,
@@ -114,8 +114,8 @@ impl Recorder {
         }
     }
 
-    /// With [`Durability::Strict`] returns when everything recorded so far is stored, or the store refuses it: an answer
-    /// does not wait for a store that is away. At once otherwise.
+    /// With [`Durability::Strict`] returns when everything recorded so far is stored or on the disk, or neither takes it: an
+    /// answer does not wait for a store that is away. At once otherwise.
     pub async fn settled(&self) {
         if self.durability == Durability::Group || !self.usage_on {
             return;
@@ -141,7 +141,9 @@ impl Recorder {
         Coverage {
             recording: self.usage_on,
             dropped: self.counts.dropped.load(Ordering::Relaxed),
-            waiting: self.counts.in_hand.load(Ordering::Relaxed) + queued as u64,
+            waiting: self.counts.in_hand.load(Ordering::Relaxed)
+                + self.counts.spooled.load(Ordering::Relaxed)
+                + queued as u64,
         }
     }
 
@@ -151,36 +153,33 @@ impl Recorder {
     }
 }
 
-/// Runs until `finish`; what is queued then is still stored, as far as the store takes it within [`END_MAX`].
-pub async fn run(inbox: Inbox, store: Arc<dyn Store>, finish: CancellationToken) {
+/// Runs until `finish`; what is queued then is still stored, as far as the store takes it within five seconds, or kept in
+/// the spool. A store that is somewhere else, and so may be away while this process works, has one.
+pub async fn run(inbox: Inbox, store: Arc<dyn Store>, spool: Option<Spool>, finish: CancellationToken) {
     let Inbox {
         mut entries,
         counts,
         durability,
     } = inbox;
-    let over = {
-        let finish = finish.clone();
-        async move {
-            finish.cancelled().await;
-            tokio::time::sleep(END_MAX).await;
+    let writer = Writer::new(counts, store, spool, finish.clone());
+    let writing = async {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        loop {
+            tokio::select! {
+                biased;
+                taken = entries.recv_many(&mut group, GROUP_MAX) => if taken == 0 { return },
+                () = finish.cancelled(), if !entries.is_closed() => entries.close(),
+            }
+            if durability == Durability::Group && !group.is_empty() {
+                linger(&mut entries, &mut group, &finish).await;
+            }
+            writer.keep(&mut group).await;
         }
     };
-    let writer = Writer {
-        counts,
-        store,
-        over: over.boxed().shared(),
-    };
-    let mut group = Vec::with_capacity(GROUP_MAX);
-    loop {
-        tokio::select! {
-            biased;
-            taken = entries.recv_many(&mut group, GROUP_MAX) => if taken == 0 { return },
-            () = finish.cancelled(), if !entries.is_closed() => entries.close(),
-        }
-        if durability == Durability::Group && !group.is_empty() {
-            linger(&mut entries, &mut group, &finish).await;
-        }
-        writer.keep(&mut group).await;
+    // What is not delivered by the end is there for the next start.
+    tokio::select! {
+        () = writing => {}
+        () = writer.deliver() => {}
     }
 }
 
@@ -194,94 +193,6 @@ async fn linger(entries: &mut mpsc::Receiver<Entry>, group: &mut Vec<Entry>, fin
             () = finish.cancelled() => return,
             () = tokio::time::sleep_until(until) => return,
             taken = entries.recv_many(group, room) => if taken == 0 { return },
-        }
-    }
-}
-
-struct Writer {
-    counts: Arc<Counts>,
-    store: Arc<dyn Store>,
-    /// The process has no time left.
-    over: Shared<BoxFuture<'static, ()>>,
-}
-
-impl Writer {
-    /// Events first: nobody waits for an analysis.
-    async fn keep(&self, group: &mut Vec<Entry>) {
-        let (mut events, mut analyses, mut flushed) = (Vec::with_capacity(group.len()), Vec::new(), Vec::new());
-        for entry in group.drain(..) {
-            match entry {
-                Entry::Usage(event) => events.push(*event),
-                Entry::Analysis(analysis) => analyses.push(*analysis),
-                Entry::Flush(caller) => flushed.push(caller),
-            }
-        }
-        self.counts.in_hand.store(events.len() as u64, Ordering::Relaxed);
-        if !events.is_empty() {
-            self.append(events).await;
-        }
-        for caller in flushed {
-            let _ = caller.send(());
-        }
-        for analysis in analyses {
-            let kept = tokio::select! {
-                biased;
-                kept = history::insert(self.store.as_ref(), analysis) => kept,
-                () = self.over.clone() => Err(StoreError::Unavailable("the process ends".to_owned())),
-            };
-            if let Err(error) = kept {
-                warn!(%error, "an analysis could not be kept in its owner's history");
-            }
-        }
-    }
-
-    /// An event that the store never takes is searched for by halves, so that it costs no other.
-    async fn append(&self, events: Vec<UsageEvent>) {
-        let mut groups = vec![events];
-        while let Some(mut group) = groups.pop() {
-            let count = group.len() as u64;
-            let Err(error) = self.try_until_over(&group).await else {
-                self.counts
-                    .stored
-                    .send_modify(|groups| *groups = groups.wrapping_add(1));
-                self.counts.in_hand.fetch_sub(count, Ordering::Relaxed);
-                continue;
-            };
-            if group.len() > 1 && !matches!(error, StoreError::Unavailable(_)) {
-                let behind = group.split_off(group.len() / 2);
-                groups.extend([behind, group]);
-                continue;
-            }
-            self.counts.in_hand.fetch_sub(count, Ordering::Relaxed);
-            self.counts.dropped.fetch_add(count, Ordering::Relaxed);
-            error!(%error, count, "usage events are lost");
-        }
-    }
-
-    /// Again and again while the store is away: events that are sent again are stored once.
-    async fn try_until_over(&self, events: &[UsageEvent]) -> Result<(), StoreError> {
-        loop {
-            let tried = tokio::select! {
-                biased;
-                tried = self.store.append_usage(events.to_vec()) => tried,
-                () = self.over.clone() => return Err(StoreError::Unavailable("the process ends".to_owned())),
-            };
-            let error = match tried {
-                Err(error @ StoreError::Unavailable(_)) => error,
-                done => {
-                    if self.counts.refuses.send_replace(false) {
-                        info!("usage events are stored again");
-                    }
-                    return done;
-                }
-            };
-            if !self.counts.refuses.send_replace(true) {
-                error!(%error, "usage events could not be stored; they are kept and tried again");
-            }
-            tokio::select! {
-                () = tokio::time::sleep(RETRY_EVERY) => {}
-                () = self.over.clone() => return Err(error),
-            }
         }
     }
 }

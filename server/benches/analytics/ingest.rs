@@ -71,7 +71,7 @@ async fn at_rate(store: &Arc<dyn Store>, events: Vec<UsageEvent>, rate: u64) -> 
     let (recorder, entries) = Recorder::new(true, Durability::Group);
     let finish = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(usage::run(entries, Arc::clone(store), finish.clone()));
+    tasks.spawn(usage::run(entries, Arc::clone(store), None, finish.clone()));
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (began, mut coming) = (Instant::now(), events.into_iter());

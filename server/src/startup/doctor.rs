@@ -109,7 +109,7 @@ async fn service(config: &Config, opened: &OpenKeys, is_scratch: bool) -> Servic
     let (recorder, entries) = Recorder::new(config.analytics.recording, config.analytics.durability);
     opened
         .tasks
-        .spawn(usage::run(entries, Arc::clone(store), finish.clone()));
+        .spawn(usage::run(entries, Arc::clone(store), None, finish.clone()));
     let clock = keys.clock.clone();
     let waiting = WaitingRoom::new(keys.pool.clone(), clock.clone(), config.queue);
     opened.tasks.spawn(waiting::run(waiting.clone(), finish.clone()));

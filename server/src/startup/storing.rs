@@ -12,6 +12,9 @@ use crate::private_files::make_private_dir;
 use crate::store::mongo::MongoStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{MongoAddress, Result, Store, StoreError};
+use crate::usage::spool::{self, Spool};
+
+const SPOOL_DIR: &str = "usage-spool";
 
 pub(super) type OpenStore = Arc<dyn Store>;
 
@@ -53,6 +56,22 @@ async fn open_sqlite(config: &Config) -> Result<OpenStore> {
     .await;
     let store = opened.map_err(|_| StoreError::Unavailable("opening it was broken off".to_owned()))??;
     Ok(Arc::new(store))
+}
+
+/// For usage events while the store is away. What is in `DATA_DIR` itself is never away: its disk would be the same.
+///
+/// # Errors
+/// [`StartError::DataDir`].
+pub(super) fn open_spool(config: &Config) -> std::result::Result<Option<Spool>, StartError> {
+    if config.mongo.is_none() {
+        return Ok(None);
+    }
+    let dir = config.data_dir.join(SPOOL_DIR);
+    let opened = Spool::open(&dir, spool::BYTES_MAX).map_err(|error| StartError::DataDir {
+        path: dir.display().to_string(),
+        reason: error.kind(),
+    });
+    opened.map(Some)
 }
 
 /// Whether a store was made where the settings say, also when it went missing or cannot be reached: whoever opens it then

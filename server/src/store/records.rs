@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use app::types::{Analysis, KeyOrigin, Role};
 use pool::{Tier, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::email::Email;
 
@@ -180,7 +181,7 @@ pub struct StoredAnalysis {
 }
 
 /// Whether an event tells of a caller's request or of one call to the provider for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum EventKind {
     Request,
     Attempt,
@@ -198,7 +199,7 @@ impl EventKind {
 }
 
 /// The key of an event, as it was then.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventKey {
     pub id: u64,
     pub number: u32,
@@ -206,11 +207,12 @@ pub struct EventKey {
 }
 
 /// One attempt or one request. Prompt and answer are no part of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageEvent {
     /// A UUID, version 7: the event is stored once however often it is appended.
     pub id: String,
     pub kind: EventKind,
+    #[serde(with = "as_millis")]
     pub at: Timestamp,
     pub request_id: String,
     /// Of a request the key that was asked last. Absent when none was, such as for a cached answer.
@@ -240,4 +242,18 @@ pub struct UsageEvent {
     /// Of the API token, when one was used.
     pub token_id: Option<String>,
     pub user_agent: Option<String>,
+}
+
+/// Since the Unix epoch.
+mod as_millis {
+    use pool::Timestamp;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(at.as_millis())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        u64::deserialize(deserializer).map(Timestamp::from_millis)
+    }
 }

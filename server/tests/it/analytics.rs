@@ -4,6 +4,7 @@ mod export;
 mod killing;
 mod recording;
 mod reports;
+mod spooling;
 
 use std::time::Duration;
 

@@ -51,7 +51,7 @@ async fn recording_until_it_is_killed() {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(Path::new(path)).unwrap());
     let (recorder, inbox) = Recorder::new(true, durability);
     let tasks = TaskTracker::new();
-    tasks.spawn(usage::run(inbox, store, CancellationToken::new()));
+    tasks.spawn(usage::run(inbox, store, None, CancellationToken::new()));
     let mut pace = tokio::time::interval(Duration::from_millis(2));
     let first: u64 = first.parse().unwrap();
     // Ends by itself if nobody kills it.

@@ -16,7 +16,7 @@ const ALL: EventBounds = EventBounds {
     looked_at_max: 100_000,
 };
 
-async fn count(store: &dyn Store) -> usize {
+pub(super) async fn count(store: &dyn Store) -> usize {
     let page = store.usage_events(EventFilter::default(), Order::OldestFirst, None, ALL);
     page.await.unwrap().events.len()
 }
@@ -33,7 +33,7 @@ async fn what_finds_the_queue_full_is_counted_and_nothing_else_is_lost() {
     assert_eq!((coverage.dropped, coverage.waiting), (100, 50_000));
     let finish = CancellationToken::new();
     finish.cancel();
-    usage::run(inbox, Arc::clone(&store), finish).await;
+    usage::run(inbox, Arc::clone(&store), None, finish).await;
     assert_eq!(count(store.as_ref()).await, 50_000);
     assert_eq!((recorder.coverage().dropped, recorder.coverage().waiting), (100, 0));
 }
@@ -58,7 +58,7 @@ async fn an_event_that_is_never_taken_costs_no_other() {
     }
     let finish = CancellationToken::new();
     finish.cancel();
-    usage::run(inbox, Arc::clone(&store), finish).await;
+    usage::run(inbox, Arc::clone(&store), None, finish).await;
     assert_eq!(count(store.as_ref()).await, 1 + 19);
     assert_eq!((recorder.coverage().dropped, recorder.coverage().waiting), (1, 0));
 }
@@ -69,7 +69,7 @@ async fn nobody_waits_for_a_store_that_refuses_and_what_it_refused_is_kept() {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("keypool.db")).unwrap());
     store.close().await.unwrap();
     let (recorder, inbox) = Recorder::new(true, Durability::Strict);
-    let running = usage::run(inbox, Arc::clone(&store), CancellationToken::new());
+    let running = usage::run(inbox, Arc::clone(&store), None, CancellationToken::new());
     let asking = async {
         for number in 0..3 {
             recorder.record(Entry::Usage(Box::new(call(number, Duration::ZERO))));
