@@ -131,6 +131,10 @@ impl Total {
         })
     }
 
+    pub fn add(&mut self, latency: &Latency) {
+        self.few.merge(latency);
+    }
+
     pub fn into_latency(self) -> Latency {
         let mut sum = self.few;
         let bins = (0..=u16::MAX).zip(self.counts).filter(|(_, count)| *count > 0);

@@ -40,7 +40,7 @@ pub use records::{
 pub use sealed::SealedValue;
 pub use usage::{
     Added, Dimensions, EventBounds, EventFilter, EventPage, Grain, Level, Order, Piece, Rollup, RollupQuery, Slot,
-    Slots, Sums, roll_up,
+    Slots, Sum, Sums, roll_up,
 };
 
 use crate::email::Email;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pool::Timestamp;
 
-pub use rolling::{Added, Slot, Slots, roll_up};
+pub use rolling::{Added, Slot, Slots, Sum, roll_up};
 
 use super::{Cursor, EventKind, UsageEvent};
 use crate::latency::Latency;

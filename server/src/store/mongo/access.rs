@@ -52,6 +52,11 @@ impl Access {
         Ok(found.into_iter().map(Row).collect())
     }
 
+    /// All that match, in no order.
+    pub(super) async fn find_any(&mut self, name: &str, filter: Document) -> Result<Vec<Row>> {
+        self.aggregate(name, vec![doc! { "$match": filter }]).await
+    }
+
     pub(super) async fn aggregate(&mut self, name: &str, stages: Vec<Document>) -> Result<Vec<Row>> {
         let collection = self.collection(name);
         let aggregate = collection.aggregate(stages);

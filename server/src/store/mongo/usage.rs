@@ -38,12 +38,7 @@ pub(super) async fn append(db: &mut Access, events: &[UsageEvent]) -> Result<()>
         documents.push(document(event, caller.as_deref()));
     }
     db.insert_many(USAGE_EVENTS, documents).await?;
-    let added = roll_up(new);
-    db.upsert_each(
-        USAGE_ROLLUPS,
-        added.iter().map(|(slot, added)| rollups::upsert(slot, added)).collect(),
-    )
-    .await
+    rollups::add(db, &roll_up(new)).await
 }
 
 /// The ids that are stored already.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pool::Timestamp;
 
 use super::{Grain, Level, Sums};
-use crate::latency::Latency;
+use crate::latency::{Latency, Total};
 use crate::store::{EventKind, UsageEvent};
 
 /// What is counted together. What the grain adds up over is `None`.
@@ -57,6 +57,32 @@ impl Added {
         let is_new = self.sums.count == 0;
         self.first_at = if is_new { first_at } else { self.first_at.min(first_at) };
         self.last_at = self.last_at.max(last_at);
+    }
+}
+
+/// Rows of a store, added up.
+#[derive(Default)]
+pub struct Sum {
+    pub sums: Sums,
+    /// Before the first is added it means nothing.
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+    pub times: Total,
+    pub first_tokens: Total,
+}
+
+impl Sum {
+    pub fn add(&mut self, sums: &Sums, first_at: Timestamp, last_at: Timestamp) {
+        let is_new = self.sums.count == 0;
+        self.first_at = if is_new { first_at } else { self.first_at.min(first_at) };
+        self.last_at = self.last_at.max(last_at);
+        self.sums.add(sums);
+    }
+
+    pub fn merge(&mut self, added: &Added) {
+        self.add(&added.sums, added.first_at, added.last_at);
+        self.times.add(&added.times);
+        self.first_tokens.add(&added.first_tokens);
     }
 }
 

@@ -23,36 +23,24 @@ pub(in super::super) async fn list(
         Order::OldestFirst => 1,
     };
     let passing = passing(db, filter).await?;
-    let looked_at = vec![
-        doc! { "$match": looked_in(filter, order, cursor) },
-        doc! { "$sort": { "at": direction, "_id": direction } },
-        doc! { "$limit": i64::from(bounds.looked_at_max) },
-    ];
+    let sorted = doc! { "$sort": { "at": direction, "_id": direction } };
+    let mut all = looked_in(filter, order, cursor);
+    // Whatever passes fills the page. Else the place where the search stops is found first, in the index alone, and then held
+    // to: what is stored meanwhile must not move it.
+    let end = match passing.is_empty() {
+        true => None,
+        false => end(db, &all, &sorted, bounds).await?,
+    };
+    if let Some(end) = &end {
+        all.extend(up_to(order, end));
+    }
     let page = vec![
+        doc! { "$match": { "$and": all } },
+        sorted,
         doc! { "$match": passing },
         doc! { "$limit": i64::from(bounds.events_max) },
     ];
-    // Ends as soon as the page is full, as it mostly is.
-    let mut rows = db
-        .aggregate(USAGE_EVENTS, [looked_at.clone(), page.clone()].concat())
-        .await?;
-    let mut end = None;
-    if rows.len() < bounds.events_max as usize {
-        // Both in one look: what is stored meanwhile must not move the place where it ends.
-        let both = doc! { "$facet": { "page": page, "end": [
-            { "$group": { "_id": null, "count": { "$sum": 1 }, "at": { "$last": "$at" }, "id": { "$last": "$_id" } } },
-        ] } };
-        let found = db.aggregate(USAGE_EVENTS, [looked_at, vec![both]].concat()).await?;
-        if let Some(found) = found.first() {
-            rows = found.rows("page")?;
-            end = found
-                .rows("end")?
-                .first()
-                .map(|row| end_of(row, bounds))
-                .transpose()?
-                .flatten();
-        }
-    }
+    let rows = db.aggregate(USAGE_EVENTS, page).await?;
     let callers = callers(db, &rows).await?;
     let events = rows
         .iter()
@@ -69,20 +57,27 @@ pub(in super::super) async fn list(
     Ok(EventPage { events, next })
 }
 
-/// Where the search stopped; `None` when it came to the end.
-fn end_of(looked_at: &Row, bounds: EventBounds) -> store::Result<Option<Cursor>> {
-    let is_cut = looked_at.whole("count")? >= u64::from(bounds.looked_at_max);
-    let place = || {
-        Ok(Cursor {
-            created_at: looked_at.at("at")?,
-            id: looked_at.text("id")?,
+/// The last one that is looked at; `None` when that is the last there is.
+async fn end(db: &mut Access, all: &[Document], sorted: &Document, bounds: EventBounds) -> Result<Option<Cursor>> {
+    let stages = vec![
+        doc! { "$match": { "$and": all } },
+        sorted.clone(),
+        doc! { "$skip": i64::from(bounds.looked_at_max.saturating_sub(1)) },
+        doc! { "$limit": 1 },
+        doc! { "$project": { "at": 1 } },
+    ];
+    let found = db.aggregate(USAGE_EVENTS, stages).await?;
+    let place = |row: &Row| {
+        store::Result::Ok(Cursor {
+            created_at: row.at("at")?,
+            id: row.text("_id")?,
         })
     };
-    is_cut.then(place).transpose()
+    Ok(found.first().map(place).transpose()?)
 }
 
 /// What the index is searched by.
-fn looked_in(filter: &EventFilter, order: Order, cursor: Option<&Cursor>) -> Document {
+fn looked_in(filter: &EventFilter, order: Order, cursor: Option<&Cursor>) -> Vec<Document> {
     let mut all = vec![doc! {}];
     if let Some(from) = filter.from {
         all.push(doc! { "at": { "$gte": at(from) } });
@@ -95,15 +90,30 @@ fn looked_in(filter: &EventFilter, order: Order, cursor: Option<&Cursor>) -> Doc
             Order::NewestFirst => ("$lt", "$lte"),
             Order::OldestFirst => ("$gt", "$gte"),
         };
-        let instant = at(cursor.created_at);
-        // The second tells the index where to begin.
-        all.push(doc! { "$or": [{ "at": { behind: instant } }, { "at": instant, "_id": { behind: &cursor.id } }] });
-        all.push(doc! { "at": { to: instant } });
+        all.extend(beyond(cursor, behind, behind, to));
     }
     if let Some(request_id) = &filter.request_id {
         all.push(doc! { "request_id": request_id });
     }
-    doc! { "$and": all }
+    all
+}
+
+/// Up to the place, and with it.
+fn up_to(order: Order, end: &Cursor) -> [Document; 2] {
+    match order {
+        Order::NewestFirst => beyond(end, "$gt", "$gte", "$gte"),
+        Order::OldestFirst => beyond(end, "$lt", "$lte", "$lte"),
+    }
+}
+
+/// On one side of a place: by instant, and among those of its instant by id.
+fn beyond(place: &Cursor, by_instant: &str, by_id: &str, at_most: &str) -> [Document; 2] {
+    let instant = at(place.created_at);
+    [
+        doc! { "$or": [{ "at": { by_instant: instant } }, { "at": instant, "_id": { by_id: &place.id } }] },
+        // Tells the index where to begin.
+        doc! { "at": { at_most: instant } },
+    ]
 }
 
 async fn passing(db: &mut Access, filter: &EventFilter) -> Result<Document> {

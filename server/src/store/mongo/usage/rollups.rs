@@ -1,14 +1,15 @@
-//! Rollups: a document each, its id what it counts. Bins of distributions are fields, so that they are incremented.
+//! Rollups: a document each, its id what it counts.
 
-use mongodb::bson::{Bson, Document, doc};
+use std::collections::{BTreeMap, HashMap};
+
+use mongodb::bson::{Document, doc};
 use pool::Timestamp;
 
 use super::super::access::Access;
 use super::super::error::{Result, unreadable};
-use super::super::row::{Row, at, whole};
+use super::super::row::{Row, at, bytes, whole};
 use super::super::schema::USAGE_ROLLUPS;
-use crate::latency::Latency;
-use crate::store::{self, Added, Grain, Rollup, RollupQuery, Slot, Sums};
+use crate::store::{self, Dimensions, Grain, Rollup, RollupQuery, Slot, Slots, Sum, Sums};
 
 /// `by_outcome`: of each outcome by itself, and not of all together.
 pub(super) fn grain(grain: Grain, by_outcome: bool) -> &'static str {
@@ -24,9 +25,32 @@ pub(super) fn grain(grain: Grain, by_outcome: bool) -> &'static str {
     }
 }
 
-/// The id, and what is added to it. What the grain adds up over, and what is absent, is 0 or empty.
-pub(super) fn upsert(slot: &Slot<'_>, added: &Added) -> (Document, Document) {
-    let id = doc! {
+/// Adds to what is stored, in the transaction that stores the events: a writer that comes between makes it begin anew.
+pub(super) async fn add(db: &mut Access, slots: &Slots<'_>) -> Result<()> {
+    let ids: Vec<Document> = slots.keys().map(id).collect();
+    let mut stored: HashMap<Vec<u8>, Row> = HashMap::with_capacity(ids.len());
+    for row in db.find_any(USAGE_ROLLUPS, doc! { "_id": { "$in": &ids } }).await? {
+        stored.insert(as_bytes(row.row("_id")?.0)?, row);
+    }
+    let mut changes = Vec::with_capacity(ids.len());
+    for (id, (slot, added)) in ids.into_iter().zip(slots) {
+        let mut sum = Sum::default();
+        if let Some(row) = stored.get(&as_bytes(id.clone())?) {
+            add_row(&mut sum, row, true)?;
+        }
+        sum.merge(added);
+        changes.push((doc! { "_id": id }, document(slot, sum)));
+    }
+    db.upsert_each(USAGE_ROLLUPS, changes).await
+}
+
+fn as_bytes(id: Document) -> Result<Vec<u8>> {
+    Ok(mongodb::bson::serialize_to_vec(&id).map_err(|_| unreadable("_id"))?)
+}
+
+/// What the grain adds up over, and what is absent, is 0 or empty.
+fn id(slot: &Slot<'_>) -> Document {
+    doc! {
         "g": grain(slot.grain, slot.outcome.is_some()),
         "l": slot.level.as_str(),
         "k": slot.kind.as_str(),
@@ -36,28 +60,26 @@ pub(super) fn upsert(slot: &Slot<'_>, added: &Added) -> (Document, Document) {
         "o": slot.operation.unwrap_or_default(),
         "u": slot.outcome.unwrap_or_default(),
         "e": slot.error_type.unwrap_or_default(),
-    };
-    let mut more = Document::new();
-    for ((name, _), sum) in SUMS.iter().zip(sums(&added.sums)) {
-        more.insert(*name, whole(sum));
     }
-    for (name, latency) in [("times", &added.times), ("first_tokens", &added.first_tokens)] {
-        for (bin, count) in latency.bins() {
-            more.insert(format!("{name}.{bin}"), whole(count));
-        }
-    }
-    let change = doc! {
-        "$inc": more,
-        "$min": { "first_at": at(added.first_at) },
-        "$max": { "last_at": at(added.last_at) },
-        "$set": { "key_id": slot.key.map(|(id, _)| whole(id)) },
-    };
-    (doc! { "_id": id }, change)
 }
 
-type Sum = fn(&mut Sums) -> &mut u64;
+fn document(slot: &Slot<'_>, sum: Sum) -> Document {
+    let mut document = doc! {
+        "key_id": slot.key.map(|(id, _)| whole(id)),
+        "first_at": at(sum.first_at),
+        "last_at": at(sum.last_at),
+    };
+    for ((name, _), value) in SUMS.iter().zip(sums(&sum.sums)) {
+        document.insert(*name, whole(value));
+    }
+    document.insert("times", bytes(&sum.times.into_latency().encode()));
+    document.insert("first_tokens", bytes(&sum.first_tokens.into_latency().encode()));
+    document
+}
 
-const SUMS: [(&str, Sum); 10] = [
+type Column = fn(&mut Sums) -> &mut u64;
+
+const SUMS: [(&str, Column); 10] = [
     ("count", |sums| &mut sums.count),
     ("successes", |sums| &mut sums.successes),
     ("quota_errors", |sums| &mut sums.quota_errors),
@@ -75,17 +97,24 @@ fn sums(of: &Sums) -> [u64; 10] {
     SUMS.map(|(_, sum)| *sum(&mut of))
 }
 
+/// Rows are added up here: the server's grouping would carry all distributions along.
 pub(in super::super) async fn query(db: &mut Access, query: &RollupQuery) -> Result<Vec<Rollup>> {
     if query.pieces.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = db.aggregate(USAGE_ROLLUPS, stages(query)).await?;
-    let mut rollups = rows.iter().map(read).collect::<store::Result<Vec<_>>>()?;
-    rollups.sort_by(|left, right| place(left).cmp(&place(right)));
-    Ok(rollups)
+    let mut stages = vec![doc! { "$match": wanted(query) }];
+    if !query.times {
+        stages.push(doc! { "$project": { "times": 0, "first_tokens": 0 } });
+    }
+    let mut groups: BTreeMap<Group, Sum> = BTreeMap::new();
+    for row in db.aggregate(USAGE_ROLLUPS, stages).await? {
+        let group = Group::of(&row, query.by)?;
+        add_row(groups.entry(group).or_default(), &row, query.times)?;
+    }
+    Ok(groups.into_iter().map(|(group, sum)| group.rollup(sum)).collect())
 }
 
-fn stages(query: &RollupQuery) -> Vec<Document> {
+fn wanted(query: &RollupQuery) -> Document {
     let pieces: Vec<_> = query
         .pieces
         .iter()
@@ -93,101 +122,78 @@ fn stages(query: &RollupQuery) -> Vec<Document> {
             doc! { "_id.l": piece.level.as_str(), "_id.s": { "$gte": at(piece.from), "$lt": at(piece.to) } }
         })
         .collect();
-    let mut wanted =
-        doc! { "_id.g": grain(query.grain(), query.by.outcome), "_id.k": query.kind.as_str(), "$or": pieces };
+    let grain = grain(query.grain(), query.by.outcome);
+    let mut wanted = doc! { "_id.g": grain, "_id.k": query.kind.as_str(), "$or": pieces };
     if let Some(number) = query.key_number {
         wanted.insert("_id.n", i64::from(number));
     }
     if let Some(model) = &query.model {
         wanted.insert("_id.m", model);
     }
-    let by = query.by;
-    let kept = |keeps: bool, field: &str| {
-        if keeps {
-            Bson::String(format!("$_id.{field}"))
-        } else {
-            Bson::Null
-        }
-    };
-    let mut group = doc! {
-        "_id": {
-            "s": kept(by.start, "s"), "n": kept(by.key, "n"), "m": kept(by.model, "m"), "o": kept(by.operation, "o"),
-            "u": kept(by.outcome, "u"), "e": kept(by.outcome, "e"),
-        },
-        "first_at": { "$min": "$first_at" },
-        "last_at": { "$max": "$last_at" },
-    };
-    if by.key {
-        group.insert("key_id", doc! { "$max": "$key_id" });
-    }
-    for (name, _) in SUMS {
-        group.insert(name, doc! { "$sum": format!("${name}") });
-    }
-    if query.times {
-        for name in ["times", "first_tokens"] {
-            group.insert(name, doc! { "$push": format!("${name}") });
-        }
-    }
-    vec![doc! { "$match": wanted }, doc! { "$group": group }]
+    wanted
 }
 
-type Place<'r> = (
-    Option<Timestamp>,
-    Option<u32>,
-    Option<&'r str>,
-    Option<&'r str>,
-    Option<&'r str>,
-    Option<&'r str>,
-);
-
-fn place(row: &Rollup) -> Place<'_> {
-    (
-        row.start,
-        row.key_number,
-        row.model.as_deref(),
-        row.operation.as_deref(),
-        row.outcome.as_deref(),
-        row.error_type.as_deref(),
-    )
+/// What is kept apart, in the order that the port promises.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    start: Option<Timestamp>,
+    key_number: Option<u32>,
+    model: Option<String>,
+    operation: Option<String>,
+    outcome: Option<String>,
+    error_type: Option<String>,
+    key_id: Option<u64>,
 }
 
-fn read(row: &Row) -> store::Result<Rollup> {
-    let of = row.row("_id")?;
-    let text =
-        |name: &str| -> store::Result<Option<String>> { Ok(of.maybe_text(name)?.filter(|text| !text.is_empty())) };
+impl Group {
+    fn of(row: &Row, by: Dimensions) -> store::Result<Self> {
+        let of = row.row("_id")?;
+        let text = |is_kept: bool, name: &str| -> store::Result<Option<String>> {
+            let text = if is_kept { of.maybe_text(name)? } else { None };
+            Ok(text.filter(|text| !text.is_empty()))
+        };
+        Ok(Self {
+            start: if by.start { of.maybe_at("s")? } else { None },
+            key_number: if by.key { of.maybe_number("n")? } else { None }.filter(|number| *number > 0),
+            model: text(by.model, "m")?,
+            operation: text(by.operation, "o")?,
+            outcome: text(by.outcome, "u")?,
+            error_type: text(by.outcome, "e")?,
+            key_id: if by.key { row.maybe_whole("key_id")? } else { None },
+        })
+    }
+
+    fn rollup(self, sum: Sum) -> Rollup {
+        Rollup {
+            start: self.start,
+            key_id: self.key_id,
+            key_number: self.key_number,
+            model: self.model,
+            operation: self.operation,
+            outcome: self.outcome,
+            error_type: self.error_type,
+            sums: sum.sums,
+            times: sum.times.into_latency(),
+            first_tokens: sum.first_tokens.into_latency(),
+            first_at: sum.first_at,
+            last_at: sum.last_at,
+        }
+    }
+}
+
+fn add_row(sum: &mut Sum, row: &Row, times: bool) -> store::Result<()> {
     let mut sums = Sums::default();
-    for (name, sum) in SUMS {
-        *sum(&mut sums) = row.whole(name)?;
+    for (name, column) in SUMS {
+        *column(&mut sums) = row.whole(name)?;
     }
-    Ok(Rollup {
-        start: of.maybe_at("s")?,
-        key_id: row.maybe_whole("key_id")?,
-        key_number: of.maybe_number("n")?.filter(|number| *number > 0),
-        model: text("m")?,
-        operation: text("o")?,
-        outcome: text("u")?,
-        error_type: text("e")?,
-        sums,
-        times: latency(row, "times")?,
-        first_tokens: latency(row, "first_tokens")?,
-        first_at: row.at("first_at")?,
-        last_at: row.at("last_at")?,
-    })
-}
-
-/// Those of all documents of the group together.
-fn latency(row: &Row, name: &str) -> store::Result<Latency> {
-    let mut latency = Latency::default();
-    let all = row.0.get_array(name).map(Vec::as_slice).unwrap_or_default();
-    for bins in all.iter().filter_map(Bson::as_document) {
-        for (bin, count) in bins {
-            let bin = bin.parse().map_err(|_| unreadable(name))?;
-            let count = count.as_i64().or_else(|| count.as_i32().map(Into::into));
-            let count = count
-                .and_then(|count| u64::try_from(count).ok())
-                .ok_or_else(|| unreadable(name))?;
-            latency.add_to_bin(bin, count);
+    sum.add(&sums, row.at("first_at")?, row.at("last_at")?);
+    if times {
+        for (name, total) in [("times", &mut sum.times), ("first_tokens", &mut sum.first_tokens)] {
+            let encoded = row.0.get_binary_generic(name).map_err(|_| unreadable(name))?;
+            if !total.add_encoded(encoded) {
+                return Err(unreadable(name));
+            }
         }
     }
-    Ok(latency)
+    Ok(())
 }

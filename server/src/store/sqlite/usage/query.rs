@@ -10,10 +10,9 @@ use rusqlite::{Connection, Row, params};
 use super::rollups::{grain, level};
 use super::words::Words;
 use super::{kind, word_id};
-use crate::latency::Total;
 use crate::store::sqlite::convert::{at, from_id, from_whole, whole};
 use crate::store::sqlite::error::unreadable;
-use crate::store::{Dimensions, Level, Result, Rollup, RollupQuery, Sums};
+use crate::store::{Dimensions, Level, Result, Rollup, RollupQuery, Sum, Sums};
 
 /// Rows that lie together, within each level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +30,6 @@ struct Group {
     operation: i64,
     outcome: i64,
     error_type: i64,
-}
-
-#[derive(Default)]
-struct Sum {
-    sums: Sums,
-    /// Before the first is added, `first_at` means nothing.
-    first_at: i64,
-    last_at: i64,
-    times: Total,
-    first_tokens: Total,
 }
 
 pub(in crate::store::sqlite) fn query(connection: &Connection, query: &RollupQuery) -> Result<Vec<Rollup>> {
@@ -64,7 +53,7 @@ pub(in crate::store::sqlite) fn query(connection: &Connection, query: &RollupQue
             let mut rows = statement.query(asked)?;
             while let Some(row) = rows.next()? {
                 let group = group(row, query.by, prefix, length)?;
-                groups.entry(group).or_default().add(row, query.times)?;
+                add_row(groups.entry(group).or_default(), row, query.times)?;
             }
         }
     }
@@ -156,35 +145,30 @@ fn group(row: &Row<'_>, by: Dimensions, prefix: Prefix, length_ms: i64) -> Resul
     Ok(group)
 }
 
-impl Sum {
-    fn add(&mut self, row: &Row<'_>, times: bool) -> Result<()> {
-        let sum = |place: usize| -> rusqlite::Result<u64> { Ok(from_whole(row.get(4 + place)?)) };
-        let (first_at, last_at) = (row.get(14)?, row.get(15)?);
-        let is_new = self.sums.count == 0;
-        self.first_at = if is_new { first_at } else { self.first_at.min(first_at) };
-        self.last_at = self.last_at.max(last_at);
-        self.sums.add(&Sums {
-            count: sum(0)?,
-            successes: sum(1)?,
-            quota_errors: sum(2)?,
-            cached: sum(3)?,
-            response_time_ms: sum(4)?,
-            prompt_tokens: sum(5)?,
-            output_tokens: sum(6)?,
-            cached_tokens: sum(7)?,
-            thought_tokens: sum(8)?,
-            total_tokens: sum(9)?,
-        });
-        if times {
-            for (column, total) in [(16, &mut self.times), (17, &mut self.first_tokens)] {
-                let bytes = row.get_ref(column)?.as_blob().map_err(|_| unreadable(column))?;
-                if !total.add_encoded(bytes) {
-                    return Err(unreadable(column));
-                }
+fn add_row(sum: &mut Sum, row: &Row<'_>, times: bool) -> Result<()> {
+    let value = |place: usize| -> rusqlite::Result<u64> { Ok(from_whole(row.get(4 + place)?)) };
+    let sums = Sums {
+        count: value(0)?,
+        successes: value(1)?,
+        quota_errors: value(2)?,
+        cached: value(3)?,
+        response_time_ms: value(4)?,
+        prompt_tokens: value(5)?,
+        output_tokens: value(6)?,
+        cached_tokens: value(7)?,
+        thought_tokens: value(8)?,
+        total_tokens: value(9)?,
+    };
+    sum.add(&sums, at(row.get(14)?), at(row.get(15)?));
+    if times {
+        for (column, total) in [(16, &mut sum.times), (17, &mut sum.first_tokens)] {
+            let bytes = row.get_ref(column)?.as_blob().map_err(|_| unreadable(column))?;
+            if !total.add_encoded(bytes) {
+                return Err(unreadable(column));
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// With names, in the order that the port promises.
@@ -204,8 +188,8 @@ fn rollups(connection: &Connection, by: Dimensions, groups: HashMap<Group, Sum>)
             sums: sum.sums,
             times: sum.times.into_latency(),
             first_tokens: sum.first_tokens.into_latency(),
-            first_at: at(sum.first_at),
-            last_at: at(sum.last_at),
+            first_at: sum.first_at,
+            last_at: sum.last_at,
         });
     }
     rollups.sort_unstable_by(|left, right| in_order(left).cmp(&in_order(right)));
