@@ -146,7 +146,7 @@ async fn every_earlier_version_is_brought_up_to_date() {
     for version in 1..=7 {
         let (_dir, path) = written_by(version, "INSERT INTO pool_records VALUES ('kept', '1');");
         let store = SqliteStore::open(&path).expect("upgraded");
-        assert_eq!(store.schema_version().await.expect("read"), 8, "from {version}");
+        assert_eq!(store.schema_version().await.expect("read"), 9, "from {version}");
         assert_eq!(store.pool_records().await.expect("read").len(), 1);
         assert_eq!(store.audit_head().await.expect("read"), None);
     }
