@@ -14,6 +14,8 @@ mod nav;
 #[cfg(not(target_arch = "wasm32"))]
 mod qr;
 #[cfg(not(target_arch = "wasm32"))]
+mod recent_alerts;
+#[cfg(not(target_arch = "wasm32"))]
 mod region;
 #[cfg(not(target_arch = "wasm32"))]
 mod tabs;
@@ -33,6 +35,8 @@ pub use frame::{CardFrame, Frame};
 pub use nav::Place;
 #[cfg(not(target_arch = "wasm32"))]
 pub use qr::QrCode;
+#[cfg(not(target_arch = "wasm32"))]
+pub use recent_alerts::{RecentAlerts, SeverityPill};
 #[cfg(not(target_arch = "wasm32"))]
 pub use region::{Region, RegionError};
 #[cfg(not(target_arch = "wasm32"))]

@@ -99,6 +99,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/history") view=pages::History ssr=SsrMode::Async/>
                 <Route path=path!("/history/:id") view=pages::AnalysisDetail ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=pages::Status ssr=SsrMode::Async/>
+                <Route path=path!("/admin/alerts") view=pages::Alerts ssr=SsrMode::Async/>
                 <Route path=path!("/admin/doctor") view=pages::Doctor ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users") view=pages::Users ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users/:id") view=pages::User ssr=SsrMode::Async/>

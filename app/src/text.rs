@@ -1,6 +1,7 @@
 //! Everything the pages say, in one place: plain words, cause, effect and next step. Ready to be translated.
 
 pub mod account;
+pub mod alerts;
 pub mod audit;
 pub mod compose;
 pub mod doctor;
@@ -40,6 +41,7 @@ pub mod nav {
     pub const STATUS: &str = "Status";
     pub const OPERATE: &str = "Operate";
     pub const USERS: &str = "Users";
+    pub const ALERTS: &str = "Alerts";
     pub const AUDIT: &str = "Audit";
     pub const DOCTOR: &str = "Doctor";
     pub const ACCOUNT: &str = "Account";

@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod alerts;
 mod analyses;
 mod analyze;
 mod answer;
@@ -48,6 +49,7 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::accounts::Accounts;
+use crate::alerts::Alerts;
 use crate::analysis::Deps;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
@@ -90,6 +92,7 @@ pub struct Services {
     pub backups: Backups,
     pub settings: RuntimeSettings,
     pub notifier: Notifier,
+    pub alerts: Alerts,
     /// Asked whether it is ready, nothing else: handlers go through use cases.
     pub store: Arc<dyn Store>,
     pub history: History,

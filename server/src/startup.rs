@@ -196,6 +196,9 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
 
     let (tasks, ends) = (TaskTracker::new(), Ends::default());
     let (recorder, entries) = Recorder::new(config.analytics);
+    let recording = recorder.recording();
+    let watched = status_reader(&config, &pool, &clock, demo.is_some());
+    let alerts = telling.alerts(watched.clone(), recording.clone()).await?;
     let waiting = WaitingRoom::new(pool.clone(), clock.clone(), config.queue);
     let timing = (deadline, ends.cut.clone());
     let analysis = analysis_deps(&config, &keys, Arc::clone(&store), recorder, waiting.clone(), timing);
@@ -206,6 +209,7 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
         stop: ends.stop.clone(),
         settings,
         notifier: telling.notifier.clone(),
+        alerts: alerts.clone(),
         idempotency: Idempotency::new(records, clock.clone(), tasks.clone(), ends.finish.clone()),
         tokens: ApiTokens::new(Arc::clone(&store), vault),
         audit: audit.clone(),
@@ -213,10 +217,9 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     };
 
     opened.start(&tasks, telling.announcer.clone(), &ends.finish);
-    tasks.spawn(usage::run(entries, Arc::clone(&store), ends.finish.clone()));
+    tasks.spawn(usage::run(entries, Arc::clone(&store), recording, ends.finish.clone()));
     start_workers(&tasks, &ends, &config, Arc::clone(&store), &keys, waiting);
-    let watched = status_reader(&config, &pool, &clock, demo.is_some());
-    telling.start(&tasks, watched, &keys, &ends.stop, &ends.finish);
+    telling.start(&tasks, (watched, alerts), &keys, &ends.stop, &ends.finish);
 
     let router = http::router(services(&config, analysis, Arc::clone(&accounts), keys, around));
     let serving = Serving {

@@ -2,7 +2,7 @@
 //! dropped because the queue was full.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,9 +27,35 @@ pub enum Entry {
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Entry>,
-    /// Entries lost since the start because the queue was full.
-    dropped: Arc<AtomicU64>,
+    recording: Recording,
     usage_on: bool,
+}
+
+/// How recording goes. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Recording(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    dropped: AtomicU64,
+    is_refused: AtomicBool,
+}
+
+impl Recording {
+    /// Entries lost since the start: the queue was full, or the store refused them.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
+    }
+
+    /// The store refused what it was given last.
+    pub fn is_refused(&self) -> bool {
+        self.0.is_refused.load(Ordering::Relaxed)
+    }
+
+    /// How many there were before.
+    fn drop_more(&self, count: usize) -> u64 {
+        self.0.dropped.fetch_add(count as u64, Ordering::Relaxed)
+    }
 }
 
 impl Recorder {
@@ -39,11 +65,15 @@ impl Recorder {
         (
             Self {
                 queue,
-                dropped: Arc::default(),
+                recording: Recording::default(),
                 usage_on,
             },
             entries,
         )
+    }
+
+    pub fn recording(&self) -> Recording {
+        self.recording.clone()
     }
 
     pub fn record(&self, entry: Entry) {
@@ -51,7 +81,7 @@ impl Recorder {
             return;
         }
         if self.queue.try_send(entry).is_err() {
-            let before = self.dropped.fetch_add(1, Ordering::Relaxed);
+            let before = self.recording.drop_more(1);
             // One line a thousand: whoever drops is busy enough.
             if before.is_multiple_of(1_000) {
                 warn!(
@@ -64,7 +94,12 @@ impl Recorder {
 }
 
 /// Runs until `finish`; what is queued then is still stored.
-pub async fn run(mut entries: mpsc::Receiver<Entry>, store: Arc<dyn Store>, finish: CancellationToken) {
+pub async fn run(
+    mut entries: mpsc::Receiver<Entry>,
+    store: Arc<dyn Store>,
+    recording: Recording,
+    finish: CancellationToken,
+) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     loop {
         tokio::select! {
@@ -83,10 +118,15 @@ pub async fn run(mut entries: mpsc::Receiver<Entry>, store: Arc<dyn Store>, fini
                 }
             }
         }
-        if !events.is_empty()
-            && let Err(error) = store.append_usage(events).await
-        {
-            error!(%error, "usage events could not be stored and are lost");
+        if events.is_empty() {
+            continue;
+        }
+        let count = events.len();
+        let appended = store.append_usage(events).await;
+        recording.0.is_refused.store(appended.is_err(), Ordering::Relaxed);
+        if let Err(error) = appended {
+            recording.drop_more(count);
+            error!(%error, count, "usage events could not be stored and are lost");
         }
     }
 }

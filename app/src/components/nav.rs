@@ -10,6 +10,7 @@ pub enum Place {
     Analyze,
     History,
     Status,
+    Alerts,
     Users,
     Audit,
     Doctor,
@@ -18,13 +19,14 @@ pub enum Place {
 impl Place {
     const USE: [Self; 3] = [Self::Analyze, Self::History, Self::Status];
     /// For admins.
-    const OPERATE: [Self; 3] = [Self::Users, Self::Audit, Self::Doctor];
+    const OPERATE: [Self; 4] = [Self::Alerts, Self::Users, Self::Audit, Self::Doctor];
 
     fn link(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Analyze => ("/", "analyze", text::nav::ANALYZE),
             Self::History => ("/history", "history", text::nav::HISTORY),
             Self::Status => ("/status", "status", text::nav::STATUS),
+            Self::Alerts => ("/admin/alerts", "alerts", text::nav::ALERTS),
             Self::Users => ("/admin/users", "users", text::nav::USERS),
             Self::Audit => ("/admin/audit", "audit", text::nav::AUDIT),
             Self::Doctor => ("/admin/doctor", "doctor", text::nav::DOCTOR),

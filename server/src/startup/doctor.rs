@@ -104,9 +104,12 @@ async fn service(config: &Config, opened: &OpenKeys, is_scratch: bool) -> Servic
         warn!(%error, "the settings made in the console could not be read");
     }
     let (recorder, entries) = Recorder::new(config.analytics);
-    opened
-        .tasks
-        .spawn(usage::run(entries, Arc::clone(store), finish.clone()));
+    opened.tasks.spawn(usage::run(
+        entries,
+        Arc::clone(store),
+        recorder.recording(),
+        finish.clone(),
+    ));
     let clock = keys.clock.clone();
     let waiting = WaitingRoom::new(keys.pool.clone(), clock.clone(), config.queue);
     opened.tasks.spawn(waiting::run(waiting.clone(), finish.clone()));

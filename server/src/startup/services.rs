@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::doctor;
 use crate::accounts::{Accounts, SignedInBy};
+use crate::alerts::Alerts;
 use crate::analysis::Deps;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
@@ -70,6 +71,7 @@ pub(super) struct Surroundings {
     pub(super) stop: CancellationToken,
     pub(super) settings: RuntimeSettings,
     pub(super) notifier: Notifier,
+    pub(super) alerts: Alerts,
     pub(super) idempotency: Arc<Idempotency>,
     pub(super) tokens: ApiTokens,
     pub(super) audit: Audit,
@@ -108,6 +110,7 @@ pub(super) fn services(
         clock: analysis.clock.clone(),
         tokens: Arc::clone(&tokens),
         audit: audit.clone(),
+        alerts: around.alerts.clone(),
         by: SignedInBy::Other,
     };
     Services {
@@ -127,6 +130,7 @@ pub(super) fn services(
         doctor,
         settings: around.settings,
         notifier: around.notifier,
+        alerts: around.alerts,
         idempotency: around.idempotency,
         sessions: Sessions::new(Arc::clone(&analysis.store), analysis.clock.clone()),
         store: Arc::clone(&analysis.store),

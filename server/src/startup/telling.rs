@@ -5,16 +5,19 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alerts::{self, Alerts, no_forecast};
 use crate::announcer::{self, Announcer};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::notify::chat::Chat;
 use crate::notify::mail::Mail;
 use crate::notify::webhook::Webhook;
 use crate::notify::{self, Channel, Notifier, SetupError};
 use crate::schedule;
 use crate::status::StatusReader;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+use crate::usage::Recording;
 
 /// Notifications before their tasks run.
 pub(super) struct Telling {
@@ -40,6 +43,9 @@ impl Telling {
         if let Some(mail) = &config.mail {
             channels.push(Arc::new(Mail::new(&mail.smtp_url, &mail.from, &mail.to)?));
         }
+        if let Some(chat) = &config.chat {
+            channels.push(Arc::new(Chat::new(&chat.url, chat.format, &config.endpoint_networks)?));
+        }
         let (notifier, notifications) = Notifier::new(Arc::clone(&store), channels, clock.clone());
         let (announcer, changes) = Announcer::new();
         Ok(Self {
@@ -52,11 +58,23 @@ impl Telling {
         })
     }
 
+    /// The alerts over what is announced.
+    pub(super) async fn alerts(&self, status: StatusReader, recording: Recording) -> Result<Alerts, StoreError> {
+        let sources = alerts::Sources {
+            status,
+            store: Arc::clone(&self.store),
+            recording,
+            // THE ONE PLACE to connect the forecast of quotas that run dry.
+            forecast: no_forecast(),
+        };
+        Alerts::open(sources, self.notifier.clone(), self.clock.clone()).await
+    }
+
     /// Starts what looks, announces and delivers. Delivery goes on until the last answers are out.
     pub(super) fn start(
         self,
         tasks: &TaskTracker,
-        status: StatusReader,
+        (status, alerts): (StatusReader, Alerts),
         keys: &Arc<Keys>,
         stop: &CancellationToken,
         finish: &CancellationToken,
@@ -76,6 +94,7 @@ impl Telling {
             notifier: self.notifier,
             store: self.store,
         };
+        tasks.spawn(alerts::run(alerts, stop.clone()));
         tasks.spawn(announcer::run(announcing, self.changes, stop.clone()));
     }
 }

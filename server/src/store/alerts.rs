@@ -114,6 +114,23 @@ impl IncidentChange {
     }
 }
 
+impl IncidentChange {
+    /// Both changes in one, this one first.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        Self {
+            severity: later.severity.or(self.severity),
+            escalated: later.escalated.or(self.escalated),
+            message: later.message.or(self.message),
+            last_seen_at: later.last_seen_at.or(self.last_seen_at),
+            acknowledged: later.acknowledged.or(self.acknowledged),
+            silenced_until: later.silenced_until.or(self.silenced_until),
+            resolved_at: later.resolved_at.or(self.resolved_at),
+            untold: later.untold.or(self.untold),
+        }
+    }
+}
+
 /// The one opened last first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncidentPage {

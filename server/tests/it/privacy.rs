@@ -406,7 +406,7 @@ async fn an_answer_that_comes_after_its_account_is_gone_is_not_kept() {
     let entry = server::usage::Entry::Analysis(Box::new(stored("nobody-any-more", 1, PROMPT_MARK)));
     recorder.record(entry);
     finish.cancel();
-    server::usage::run(entries, std::sync::Arc::clone(&store), finish).await;
+    server::usage::run(entries, std::sync::Arc::clone(&store), recorder.recording(), finish).await;
     let page = store.analyses("nobody-any-more", None, 10).await.unwrap();
     assert_eq!(page.items, Vec::new());
     assert_eq!(marked_files(data.path()), BTreeMap::new());
