@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::error::AppError;
 use crate::types::{
-    Account, ActiveSession, Alerts, Analysis, AnalysisPage, ApiToken, AuditPage, AuditVerdict, DoctorReport,
+    Account, ActiveSession, Alerts, Analysis, AnalysisPage, ApiToken, AuditPage, AuditVerdict, DoctorReport, Incident,
     IncidentPage, Invitation, PoolKey, ServiceStatus, SetUp, TwoFactor, TwoFactorSecret,
 };
 
@@ -92,6 +92,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// For admins: what is wrong now, and the rules that say so.
     async fn alerts(&self) -> Result<Alerts, AppError>;
+
+    /// For viewers too: the few alerts that one look is enough for, open ones first.
+    async fn recent_alerts(&self) -> Result<Vec<Incident>, AppError>;
 
     /// For admins: all incidents, the one opened last first.
     async fn alert_history(&self, cursor: Option<&str>) -> Result<IncidentPage, AppError>;

@@ -1,5 +1,10 @@
 //! What a chart shows. The server draws it (charts-rs is too large for a browser); pages put it in with its table.
 
+mod look;
+mod unit;
+
+pub use look::{Look, Marker};
+
 /// A chart without any drawing in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChartSpec {
@@ -26,24 +31,34 @@ pub struct ChartSeries {
     pub name: String,
     /// One a label; `None` is a gap.
     pub values: Vec<Option<f64>>,
-    /// 1 to 6: the custom property `--chart-n`, and with it dash and marker.
+    /// 1 to 6: the custom property `--chart-n`, and with it dash and marker. Others count on from there, 7 is 1 again.
     pub color: u8,
 }
 
+/// All are 0 or more; a value that is not, or is no number, is a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Count,
+    /// 0 to 100.
     Percent,
     Milliseconds,
 }
 
-/// How wide the place for a chart is; both are put into the page, and its style shows the one that fits.
+/// How wide the place for a chart is; all are put into the page, and its style shows the one that fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChartWidth {
     /// A phone: 340 px.
     Narrow,
+    /// Half a page: 480 px.
+    Small,
+    /// A tablet: 640 px.
+    Medium,
     /// 860 px.
     Wide,
+}
+
+impl ChartWidth {
+    pub const ALL: [Self; 4] = [Self::Narrow, Self::Small, Self::Medium, Self::Wide];
 }
 
 impl ChartSpec {

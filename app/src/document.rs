@@ -99,6 +99,14 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/history") view=pages::History ssr=SsrMode::Async/>
                 <Route path=path!("/history/:id") view=pages::AnalysisDetail ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=pages::Status ssr=SsrMode::Async/>
+                <Route path=path!("/overview") view=pages::OverviewPage ssr=SsrMode::Async/>
+                <Route path=path!("/analytics/usage") view=pages::UsagePage ssr=SsrMode::Async/>
+                <Route path=path!("/analytics/hourly-pattern") view=pages::HourlyPage ssr=SsrMode::Async/>
+                <Route path=path!("/analytics/errors") view=pages::ErrorsPage ssr=SsrMode::Async/>
+                <Route path=path!("/analytics/latency") view=pages::LatencyPage ssr=SsrMode::Async/>
+                <Route path=path!("/analytics/forecast") view=pages::ForecastPage ssr=SsrMode::Async/>
+                <Route path=path!("/requests") view=pages::RequestsPage ssr=SsrMode::Async/>
+                <Route path=path!("/requests/:id") view=pages::OneRequestPage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/alerts") view=pages::Alerts ssr=SsrMode::Async/>
                 <Route path=path!("/admin/doctor") view=pages::Doctor ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users") view=pages::Users ssr=SsrMode::Async/>

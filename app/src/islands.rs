@@ -11,19 +11,23 @@
     )
 )]
 
+pub mod browser_zone;
 pub mod composer;
 pub mod copy_button;
 pub mod delete_with_undo;
 mod live;
 pub mod live_banner;
+pub mod live_region;
 pub mod live_status;
 mod sse;
 
 #[cfg(target_arch = "wasm32")]
 mod browser;
 
+pub use browser_zone::BrowserZone;
 pub use composer::{Composer, Draft};
 pub use copy_button::CopyButton;
 pub use delete_with_undo::DeleteWithUndo;
 pub use live_banner::LiveBanner;
+pub use live_region::LiveRegion;
 pub use live_status::LiveStatus;

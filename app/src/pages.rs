@@ -17,6 +17,7 @@ mod sign_in_code;
 mod status;
 mod tokens;
 mod two_factor;
+mod usage;
 mod user;
 mod users;
 
@@ -39,5 +40,9 @@ pub use sign_in_code::SignInCode;
 pub use status::Status;
 pub use tokens::Tokens;
 pub use two_factor::TwoFactor;
+pub use usage::{
+    ErrorsPage, ForecastPage, HourlyPage, LatencyPage, OneRequestPage, OverviewPage, RequestsPage, UsagePage,
+    overview_fragment, requests_fragment,
+};
 pub use user::User;
 pub use users::Users;

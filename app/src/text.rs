@@ -3,6 +3,7 @@
 pub mod account;
 pub mod alerts;
 pub mod audit;
+pub mod charts;
 pub mod compose;
 pub mod doctor;
 pub mod done;
@@ -11,6 +12,7 @@ pub mod live;
 pub mod outage;
 pub mod refusal;
 pub mod tokens;
+pub mod usage;
 pub mod users;
 
 use crate::types::{AnalysisState, CellState, Kind, Level, Role};
@@ -20,7 +22,6 @@ pub const SKIP_TO_CONTENT: &str = "Skip to content";
 pub const NOTICE: &str = "Notice";
 pub const SIMULATED: &str =
     "Simulated answers: a simulator stands in for the provider, no text comes from a real model.";
-pub const TIMES_IN_ZONE: &str = "Times in UTC";
 pub const NEVER: &str = "—";
 
 /// Prompts to start from; `/?example=n` puts the n-th into the composer.
@@ -40,6 +41,10 @@ pub mod nav {
     pub const HISTORY: &str = "History";
     pub const STATUS: &str = "Status";
     pub const OPERATE: &str = "Operate";
+    pub const MORE: &str = "More";
+    pub const OVERVIEW: &str = "Overview";
+    pub const ANALYTICS: &str = "Analytics";
+    pub const REQUESTS: &str = "Requests";
     pub const USERS: &str = "Users";
     pub const ALERTS: &str = "Alerts";
     pub const AUDIT: &str = "Audit";
@@ -357,6 +362,11 @@ pub fn day(instant: &str) -> Option<String> {
     let month = MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?)?;
     let day: u8 = day.parse().ok()?;
     Some(format!("{day} {month} {year}"))
+}
+
+/// Of which zone the times on a page are.
+pub fn times_in(zone: &str) -> String {
+    format!("Times in {zone}")
 }
 
 /// 18204 becomes 18,204.

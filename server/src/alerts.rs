@@ -18,7 +18,6 @@ mod evaluator;
 mod facts;
 mod preview;
 mod rules;
-mod seed;
 mod shown;
 mod tally;
 mod task;
@@ -34,6 +33,7 @@ use pool::Timestamp;
 use tokio::sync::{Mutex, Notify, watch};
 use tracing::{info, warn};
 
+use crate::analytics::Analytics;
 use crate::clock::Clock;
 use crate::notify::Notifier;
 use crate::store::{
@@ -44,15 +44,16 @@ use facts::{Gatherer, Losses};
 use rules::Overrides;
 
 pub use evaluator::{Change, Evaluator};
-pub use facts::{DryCell, DryForecast, Facts, Measured, PoolFacts, Sources, measured, no_forecast};
+pub use facts::{Facts, Measured, PoolFacts, measured};
 pub use preview::{Preview, Previewed, of_now as preview_of_now, of_usage as preview_of_usage};
 pub use rules::{Bounds, Rule, RuleId};
-pub use seed::seed;
 pub use tally::{Share, Tally};
 pub use task::run;
 
 /// The name of what admins changed of the rules, in the store.
 const SETTING: &str = "alert_rules";
+/// Those on a page about more than alerts.
+const RECENT_MAX: u32 = 5;
 /// A week.
 const SILENCE_MINUTES_MAX: u32 = 7 * 24 * 60;
 const NO_SUCH_ALERT: &str = "There is no such open alert: it may have ended meanwhile.";
@@ -63,7 +64,7 @@ const NO_SUCH_RULE: &str = "There is no such rule.";
 pub struct Alerts(Arc<Inner>);
 
 struct Inner {
-    sources: Sources,
+    analytics: Analytics,
     store: Arc<dyn Store>,
     notifier: Notifier,
     clock: Clock,
@@ -82,14 +83,14 @@ impl Alerts {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn open(sources: Sources, notifier: Notifier, clock: Clock) -> StoreResult<Self> {
-        let store = Arc::clone(&sources.store);
+    pub async fn open(analytics: Analytics, notifier: Notifier) -> StoreResult<Self> {
+        let (store, clock) = (Arc::clone(&analytics.store), analytics.clock.clone());
         let settings = store.settings().await?;
         let stored = settings.iter().find(|(name, _)| name == SETTING);
         let overrides = stored.map(|(_, value)| Overrides::read(value)).unwrap_or_default();
         Ok(Self(Arc::new(Inner {
             store,
-            sources,
+            analytics,
             notifier,
             clock,
             book: Mutex::default(),
@@ -116,6 +117,22 @@ impl Alerts {
             channels: self.channels().await?,
             evaluated_at: self.0.evaluated_at.borrow().map(crate::clock::rfc3339),
         })
+    }
+
+    /// The few that one look is enough for: what is open, the most severe first, then what was opened last.
+    ///
+    /// # Errors
+    /// When the store does not answer, and nothing is known to be open.
+    pub async fn recent(&self) -> Result<Vec<Incident>, AppError> {
+        let mut recent = self.book().await?.open();
+        recent.sort_by_key(|incident| std::cmp::Reverse((incident.severity, incident.opened_at)));
+        match self.0.store.incidents(None, RECENT_MAX).await {
+            Err(error) if recent.is_empty() => return Err(error.into()),
+            Err(error) => warn!(%error, "incidents that are over cannot be read"),
+            Ok(page) => recent.extend(page.items.into_iter().filter(|incident| incident.resolved_at.is_some())),
+        }
+        recent.truncate(RECENT_MAX as usize);
+        Ok(self.shown(recent).await)
     }
 
     /// All incidents, the one opened last first, at most `limit`. `cursor` is one that a page gave.
@@ -241,7 +258,7 @@ impl Alerts {
     }
 
     fn gatherer(&self) -> Gatherer {
-        Gatherer::new(self.0.sources.clone(), Arc::clone(&self.0.losses))
+        Gatherer::new(self.0.analytics.clone(), Arc::clone(&self.0.losses))
     }
 
     /// The book, with what others wrote if the store tells.

@@ -157,6 +157,8 @@ struct Analysis {
     first_text_ms: Option<u64>,
     /// Why the last call did not do.
     last_failure: Option<Failure>,
+    /// The pool has the model among its own.
+    is_known: bool,
     /// The key that was asked last.
     last_key: Option<EventKey>,
     /// The pool's state changed in a way that a crash must not forget.
@@ -239,6 +241,7 @@ impl Analysis {
             text: String::new(),
             first_text_ms: None,
             last_failure: None,
+            is_known: false,
             last_key: None,
             must_settle: false,
             lead: None,

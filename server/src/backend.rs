@@ -1,12 +1,14 @@
 //! Answers what the pages ask, from the use cases.
 
+mod usage;
+
 use std::sync::Arc;
 
 use app::backend::{AuditQuery, Backend, MayRegister};
 use app::error::AppError;
 use app::types::{
     Account, ActiveSession, Alerts as AlertsShown, Analysis, AnalysisPage, ApiToken, AuditPage, AuditVerdict,
-    DoctorReport, IncidentPage, Invitation, PoolKey, ServiceStatus, SetUp, TwoFactor, TwoFactorSecret,
+    DoctorReport, Incident, IncidentPage, Invitation, PoolKey, ServiceStatus, SetUp, TwoFactor, TwoFactorSecret,
 };
 use async_trait::async_trait;
 
@@ -139,6 +141,10 @@ impl Backend for PageBackend {
 
     async fn alerts(&self) -> Result<AlertsShown, AppError> {
         self.alerts.list().await
+    }
+
+    async fn recent_alerts(&self) -> Result<Vec<Incident>, AppError> {
+        self.alerts.recent().await
     }
 
     async fn alert_history(&self, cursor: Option<&str>) -> Result<IncidentPage, AppError> {

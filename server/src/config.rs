@@ -18,6 +18,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use crate::store::MongoAddress;
+use crate::usage::Durability;
+
 pub use amounts::{LimitsFault, limits as parse_limits};
 pub use check::{Mistake, Mistakes, check};
 pub use effective::{Effective, effective, plain_value};
@@ -30,6 +33,8 @@ pub struct Config {
     pub host: IpAddr,
     pub port: u16,
     pub data_dir: PathBuf,
+    /// Where the data is instead of in a file in `data_dir`.
+    pub mongo: Option<MongoAddress>,
     /// The built browser half: `manifest.json`, `pkg-…/`, icons.
     pub site_dir: PathBuf,
     pub jwt_secret: Option<SecretString>,
@@ -71,7 +76,7 @@ pub struct Config {
     /// Directives for `tracing_subscriber`'s `EnvFilter`, which takes them without an error.
     pub log_filter: String,
     pub log_format: LogFormat,
-    pub analytics: bool,
+    pub analytics: AnalyticsConfig,
     pub production: bool,
     /// Settings that are known but not used by this version; said at start.
     pub unused: Vec<&'static str>,
@@ -94,6 +99,14 @@ pub enum Registration {
     Invited,
     /// Nobody: admins make accounts.
     Closed,
+}
+
+/// Whether and how usage events are recorded, and how long each is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnalyticsConfig {
+    pub recording: bool,
+    pub durability: Durability,
+    pub retention: Duration,
 }
 
 /// Whether analyses are kept, and for how long.

@@ -53,6 +53,7 @@ pub(crate) async fn start(config: &mut Config) -> std::io::Result<Demo> {
     }
     config.gemini_base_url = simulator.base_url();
     config.data_dir = config.data_dir.join("demo");
+    config.mongo = None;
     config.first_admin = None;
     // One key after the other, so that the switch comes when the first has answered three times.
     config.strategy = pool::Strategy::Sticky;

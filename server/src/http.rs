@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod alerts;
 mod analyses;
+mod analytics;
 mod analyze;
 mod answer;
 mod audit;
@@ -27,6 +28,7 @@ mod rate_limit;
 mod routes;
 mod serving;
 mod settings;
+mod starting;
 mod status;
 mod tokens;
 mod users;
@@ -51,6 +53,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use crate::accounts::Accounts;
 use crate::alerts::Alerts;
 use crate::analysis::Deps;
+use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
 use crate::backend::PageBackend;
@@ -74,6 +77,7 @@ pub use connection::Connection;
 pub use cors::CrossOrigin;
 pub use guard::{Policy, Scope};
 pub use serving::{ServeLimits, Serving};
+pub use starting::starting;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -81,6 +85,7 @@ pub struct AppState(Arc<Services>);
 
 pub struct Services {
     pub analysis: Arc<Deps>,
+    pub analytics: Analytics,
     pub accounts: Arc<Accounts>,
     pub tokens: Arc<ApiTokens>,
     pub audit: Audit,

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod backend;
 pub mod backup;
 pub mod cache;
+pub mod charts;
 pub mod clock;
 pub mod config;
 pub mod doctor;

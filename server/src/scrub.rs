@@ -95,6 +95,14 @@ impl Scrubber {
         if let Some(mail) = &config.mail {
             self.learn_url(&mail.smtp_url);
         }
+        if let Some(mongo) = &config.mongo {
+            // Not its parts: the database is called "keypool", as much else is.
+            self.learn(mongo.uri());
+            mongo
+                .passwords()
+                .iter()
+                .for_each(|password| self.learn_password(password));
+        }
         if let Some(admin) = &config.first_admin {
             self.learn_password(&admin.password);
         }

@@ -8,6 +8,8 @@ mod lost;
 mod opening;
 mod restoring;
 mod services;
+mod store_wait;
+mod storing;
 mod telling;
 mod unlocking;
 
@@ -19,29 +21,29 @@ use std::time::Duration;
 use app::context::DemoAccount;
 use app::error::AppError;
 use secrecy::SecretString;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::accounts::Accounts;
 use crate::accounts::tokens::WeakSecret;
+use crate::alerts::Alerts;
+use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
-use crate::backup;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{self, ServeLimits, Serving};
+use crate::http::{self, ServeLimits, Services, Serving};
 use crate::idempotency::Idempotency;
 use crate::keyring::KeyringError;
 use crate::keyring::secrets_file::{SecretsFileError, load_or_create_secret};
 use crate::keys::Keys;
 use crate::notify::SetupError;
-use crate::private_files::make_private_dir;
 use crate::provider::Provider;
 use crate::provider::gemini::{self, Gemini};
 use crate::settings::RuntimeSettings;
 use crate::shared_pool::SharedPool;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::usage::Recorder;
 use crate::vault::VaultError;
@@ -50,17 +52,19 @@ use crate::{housekeeping, pool_log, recovery, scrub, usage};
 use accounts::first_admin;
 use auditing::audit_log;
 use listening::{listen, site};
-use lost::refuse_lost;
 use opening::Opened;
-use services::{Surroundings, analysis_deps, services, status_reader};
+use services::{Surroundings, analysis_deps, analytics, services, status_reader};
+use store_wait::open_store_in_time;
+use storing::{OpenStore, open_store};
 use telling::Telling;
 use unlocking::unlock;
 
-pub use accounts::{OpenAccounts, has_data, open_accounts, operator_signer, set_up_url};
+pub use accounts::{OpenAccounts, open_accounts, operator_signer, set_up_url};
 pub use auditing::{OpenAudit, open_audit};
 pub use doctor::{OpenDoctor, doctor_of_mistakes, open_doctor};
 pub use opening::{OpenKeys, open_keys};
 pub use restoring::{BackupFacts, OpenBackups, RestoreError, Restored, open_backups, restore_backup, verify_backup};
+pub use storing::{NoData, require_data};
 
 const STORE_FILE: &str = "keypool.db";
 const JWT_SECRET_FILE: &str = "jwt.secret";
@@ -147,6 +151,7 @@ pub struct Server {
     /// Token of the link on which the first admin is made; print it, never log it.
     pub set_up_token: Option<SecretString>,
     pub pool: SharedPool,
+    pub analytics: Analytics,
     pub clock: Clock,
     pub address: SocketAddr,
     pub accounts: Arc<Accounts>,
@@ -181,7 +186,7 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     // Before anything else is touched: a second start must not disturb the first.
     let (listener, address) = listen(SocketAddr::new(config.host, config.port))?;
     let site = site(&config.site_dir)?;
-    let store = open_store(&config.data_dir).await?;
+    let (listener, store) = open_store_in_time(&config, listener, serve_limits).await?;
     let vault = unlock(&config, &store, &clock).await?;
     let accounts = Arc::new(accounts::accounts(&config, Arc::clone(&store), vault.clone(), &clock)?);
     let audit = audit_log(&store, &clock, &vault);
@@ -195,20 +200,20 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let settings = RuntimeSettings::open(&config, Arc::clone(&store), pool.clone()).await?;
 
     let (tasks, ends) = (TaskTracker::new(), Ends::default());
-    let (recorder, entries) = Recorder::new(config.analytics);
-    let recording = recorder.recording();
-    let watched = status_reader(&config, &pool, &clock, demo.is_some());
-    let alerts = telling.alerts(watched.clone(), recording.clone()).await?;
+    let (recorder, entries) = Recorder::new(config.analytics.recording, config.analytics.durability);
     let waiting = WaitingRoom::new(pool.clone(), clock.clone(), config.queue);
     let timing = (deadline, ends.cut.clone());
     let analysis = analysis_deps(&config, &keys, Arc::clone(&store), recorder, waiting.clone(), timing);
-    let analysis = Arc::new(analysis);
-    let records = analysis.history.records();
+    let (records, analysis) = (analysis.history.records(), Arc::new(analysis));
+    let watched = status_reader(&config, &pool, &clock, demo.is_some());
+    let analytics = analytics(&analysis, watched.clone());
+    let alerts = Alerts::open(analytics.clone(), telling.notifier.clone()).await?;
     let around = Surroundings {
         site,
         stop: ends.stop.clone(),
         settings,
         notifier: telling.notifier.clone(),
+        analytics: analytics.clone(),
         alerts: alerts.clone(),
         idempotency: Idempotency::new(records, clock.clone(), tasks.clone(), ends.finish.clone()),
         tokens: ApiTokens::new(Arc::clone(&store), vault),
@@ -217,30 +222,34 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     };
 
     opened.start(&tasks, telling.announcer.clone(), &ends.finish);
-    tasks.spawn(usage::run(entries, Arc::clone(&store), recording, ends.finish.clone()));
+    tasks.spawn(usage::run(entries, Arc::clone(&store), ends.finish.clone()));
     start_workers(&tasks, &ends, &config, Arc::clone(&store), &keys, waiting);
     telling.start(&tasks, (watched, alerts), &keys, &ends.stop, &ends.finish);
 
-    let router = http::router(services(&config, analysis, Arc::clone(&accounts), keys, around));
-    let serving = Serving {
-        listener,
-        router,
-        limits: serve_limits,
-        bounds: config.connections,
-        proxies: config.trusted_proxies,
-    };
+    let services = services(&config, analysis, Arc::clone(&accounts), keys, around);
     Ok(Server {
-        serving,
+        serving: serving(&config, listener, serve_limits, services),
         tasks,
         ends,
         store,
         audit,
         set_up_token,
         pool,
+        analytics,
         clock,
         address,
         accounts,
     })
+}
+
+fn serving(config: &Config, listener: TcpListener, limits: ServeLimits, services: Services) -> Serving {
+    Serving {
+        listener,
+        router: http::router(services),
+        limits,
+        bounds: config.connections,
+        proxies: config.trusted_proxies.clone(),
+    }
 }
 
 fn warn_of_unused(config: &Config) {
@@ -258,13 +267,11 @@ fn start_workers(
     keys: &Arc<Keys>,
     waiting: WaitingRoom,
 ) {
-    let retention = config.history.retention;
-    tasks.spawn(housekeeping::run(
-        store,
-        keys.clock.clone(),
-        retention,
-        ends.stop.clone(),
-    ));
+    let kept = housekeeping::Kept {
+        analyses: config.history.retention,
+        usage_events: config.analytics.retention,
+    };
+    tasks.spawn(housekeeping::run(store, keys.clock.clone(), kept, ends.stop.clone()));
     tasks.spawn(recovery::run(Arc::clone(keys), ends.stop.clone()));
     // Who waits for a key when the server is told to stop may still get one.
     tasks.spawn(waiting::run(waiting, ends.cut.clone()));
@@ -318,30 +325,6 @@ impl Server {
             warn!(%error, "the store did not close cleanly");
         }
     }
-}
-
-/// The store with its version, for people.
-fn engine() -> String {
-    format!("SQLite {}", rusqlite::version())
-}
-
-async fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
-    refuse_lost(data_dir)?;
-    make_private_dir(data_dir).map_err(|error| StartError::DataDir {
-        path: data_dir.display().to_string(),
-        reason: error.kind(),
-    })?;
-    let path = data_dir.join(STORE_FILE);
-    let data_dir = data_dir.to_owned();
-    let opened = tokio::task::spawn_blocking(move || {
-        let store = SqliteStore::open(&path)?;
-        // The store is ours alone, so nobody is at work on these.
-        backup::clear_scratch(&data_dir);
-        Ok::<_, StoreError>(store)
-    })
-    .await;
-    let store = opened.map_err(|_| StoreError::Unavailable("opening it was broken off".to_owned()))??;
-    Ok(Arc::new(store))
 }
 
 /// The one set, else the one generated once into the data folder.

@@ -11,6 +11,8 @@ mod alerts;
 mod audit;
 mod history;
 mod idempotency;
+pub mod mongo;
+mod mongo_address;
 mod notifications;
 mod records;
 mod sealed;
@@ -29,6 +31,7 @@ pub use alerts::{Acknowledgement, AlertSeverity, IncidentChange, IncidentNews, I
 pub use audit::{AuditEntry, AuditFilter, AuditHead};
 pub use history::Cursor;
 pub use idempotency::{Begun, StoredIdempotency};
+pub use mongo_address::MongoAddress;
 pub use notifications::{
     Delivery, DeliveryState, DueDelivery, NotificationPage, NotificationRecord, Severity, StoredNotification,
 };
@@ -38,8 +41,8 @@ pub use records::{
 };
 pub use sealed::SealedValue;
 pub use usage::{
-    Added, Dimensions, EventBounds, EventCursor, EventFilter, EventPage, Grain, Level, Order, Piece, Rollup,
-    RollupQuery, Slot, Sums, roll_up,
+    Added, Dimensions, EventBounds, EventFilter, EventPage, Grain, Level, Order, Piece, Rollup, RollupQuery, Slot,
+    Sums, roll_up,
 };
 
 use crate::email::Email;
@@ -64,12 +67,23 @@ pub enum StoreError {
         "the store has schema {found}, this version of Keypool knows up to {known}: start the newer version, or restore a backup made before the upgrade"
     )]
     SchemaTooNew { found: u32, known: u32 },
-    #[error("another Keypool is running on {0}: stop it, or give this one its own DATA_DIR")]
+    #[error(
+        "another Keypool is running on {0}: stop it, or give this one its own DATA_DIR (with MONGO_URI its own database too)"
+    )]
     InUse(String),
+    /// It will not work by waiting; the text says what to do.
+    #[error("{0}")]
+    Unfit(String),
+    /// What was to be written is of a kind that is not stored, now and later.
+    #[error("the store does not take this: {0}")]
+    Refused(String),
 }
 
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// With its version, for people.
+    fn engine(&self) -> String;
+
     /// Whether reads and writes work now.
     async fn ready(&self) -> Result<()>;
 
@@ -407,7 +421,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         filter: EventFilter,
         order: Order,
-        cursor: Option<EventCursor>,
+        cursor: Option<Cursor>,
         bounds: EventBounds,
     ) -> Result<EventPage>;
 
@@ -526,7 +540,11 @@ impl From<StoreError> for AppError {
                     ..Self::new(ErrorCode::NoCapacity, message)
                 }
             }
-            StoreError::Corrupt(_) | StoreError::SchemaTooNew { .. } | StoreError::InUse(_) => {
+            StoreError::Unfit(text) => Self::new(ErrorCode::Conflict, text),
+            StoreError::Corrupt(_)
+            | StoreError::SchemaTooNew { .. }
+            | StoreError::InUse(_)
+            | StoreError::Refused(_) => {
                 tracing::error!(%error, "the store did not do what was asked");
                 Self::internal()
             }

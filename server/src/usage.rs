@@ -1,87 +1,109 @@
 //! Records what happened without delaying it: a bounded queue, one task that hands groups to the store, a count of what was
 //! dropped because the queue was full.
+//!
+//! With [`Durability::Group`] events wait for a tenth of a second at most before they are handed over, so that a busy server writes
+//! once for many. A group that finds the store away is tried again, under the same ids, until it takes it: the queue
+//! fills meanwhile. Lost, and counted, is what finds it full, what is of a kind that the store never takes, and what is left
+//! five seconds after the end of a process whose store is away. With [`Durability::Strict`] whoever made an event may wait
+//! until it is stored.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use app::types::Coverage;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::history;
-use crate::store::{Store, StoredAnalysis, UsageEvent};
+use crate::store::{Store, StoreError, StoredAnalysis, UsageEvent};
 
-/// Events that may wait; at 20,000 a second this is half a second of them.
-const QUEUE_MAX: usize = 10_000;
+/// Events that may wait; at 20,000 a second this is more than two seconds of them.
+const QUEUE_MAX: usize = 50_000;
 /// Events handed to the store at once.
-const GROUP_MAX: usize = 1_000;
+const GROUP_MAX: usize = 2_000;
+/// How long the first of a group waits for others. Far below the second of events that a crash may cost.
+const LINGER: Duration = Duration::from_millis(100);
+/// Between tries while the store refuses.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// At the end of the process, for a store that is slow or away. What is left then is lost, and counted.
+const END_MAX: Duration = Duration::from_secs(5);
+
+/// What a crash may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The events of a fraction of a second.
+    Group,
+    /// None, while the store works: an answer waits until its events are stored.
+    Strict,
+}
 
 /// Something to keep.
 pub enum Entry {
     Usage(Box<UsageEvent>),
     /// An analysis whose caller does not wait for it to be stored.
     Analysis(Box<StoredAnalysis>),
+    /// Answered when everything recorded before it is stored, or given up.
+    Flush(oneshot::Sender<()>),
 }
 
 /// Cheap to clone. When recording is switched off usage events are left out, the user's own history is not.
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Entry>,
-    recording: Recording,
+    counts: Arc<Counts>,
     usage_on: bool,
+    durability: Durability,
 }
 
-/// How recording goes. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Recording(Arc<Counts>);
-
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Counts {
+    /// Entries lost since the start because the queue was full or the process ended before the store took them.
     dropped: AtomicU64,
-    is_refused: AtomicBool,
+    /// Taken from the queue and not stored yet.
+    in_hand: AtomicU64,
+    /// Whether the store refused the group it was last handed.
+    refuses: watch::Sender<bool>,
+    /// Changes with each group that was stored.
+    stored: watch::Sender<u64>,
 }
 
-impl Recording {
-    /// Entries lost since the start: the queue was full, or the store refused them.
-    pub fn dropped(&self) -> u64 {
-        self.0.dropped.load(Ordering::Relaxed)
-    }
-
-    /// The store refused what it was given last.
-    pub fn is_refused(&self) -> bool {
-        self.0.is_refused.load(Ordering::Relaxed)
-    }
-
-    /// How many there were before.
-    fn drop_more(&self, count: usize) -> u64 {
-        self.0.dropped.fetch_add(count as u64, Ordering::Relaxed)
-    }
+/// What the recorder's task is to do.
+pub struct Inbox {
+    entries: mpsc::Receiver<Entry>,
+    counts: Arc<Counts>,
+    durability: Durability,
 }
 
 impl Recorder {
-    /// The receiver belongs to [`run`].
-    pub fn new(usage_on: bool) -> (Self, mpsc::Receiver<Entry>) {
+    /// The inbox belongs to [`run`].
+    pub fn new(usage_on: bool, durability: Durability) -> (Self, Inbox) {
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
-        (
-            Self {
-                queue,
-                recording: Recording::default(),
-                usage_on,
-            },
+        let counts = Arc::new(Counts::default());
+        let recorder = Self {
+            queue,
+            counts: Arc::clone(&counts),
+            usage_on,
+            durability,
+        };
+        let inbox = Inbox {
             entries,
-        )
+            counts,
+            durability,
+        };
+        (recorder, inbox)
     }
 
-    pub fn recording(&self) -> Recording {
-        self.recording.clone()
-    }
-
+    /// Never waits.
     pub fn record(&self, entry: Entry) {
         if matches!(entry, Entry::Usage(_)) && !self.usage_on {
             return;
         }
         if self.queue.try_send(entry).is_err() {
-            let before = self.recording.drop_more(1);
+            let before = self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             // One line a thousand: whoever drops is busy enough.
             if before.is_multiple_of(1_000) {
                 warn!(
@@ -91,15 +113,68 @@ impl Recorder {
             }
         }
     }
+
+    /// With [`Durability::Strict`] returns when everything recorded so far is stored, or the store refuses it: an answer
+    /// does not wait for a store that is away. At once otherwise.
+    pub async fn settled(&self) {
+        if self.durability == Durability::Group || !self.usage_on {
+            return;
+        }
+        let stored = async {
+            let (stored, is_stored) = oneshot::channel();
+            if self.queue.send(Entry::Flush(stored)).await.is_ok() {
+                let _ = is_stored.await;
+            }
+        };
+        let mut refuses = self.counts.refuses.subscribe();
+        tokio::select! {
+            // First, so that nobody takes a place in the line to wait in vain.
+            biased;
+            _ = refuses.wait_for(|refuses| *refuses) => {}
+            () = stored => {}
+        }
+    }
+
+    /// Whether what is stored is all that happened.
+    pub fn coverage(&self) -> Coverage {
+        let queued = self.queue.max_capacity() - self.queue.capacity();
+        Coverage {
+            recording: self.usage_on,
+            dropped: self.counts.dropped.load(Ordering::Relaxed),
+            waiting: self.counts.in_hand.load(Ordering::Relaxed) + queued as u64,
+        }
+    }
+
+    /// The store is away: it refused the events that it was handed last, which wait.
+    pub fn is_refused(&self) -> bool {
+        *self.counts.refuses.borrow()
+    }
+
+    /// Changes when events were stored.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.counts.stored.subscribe()
+    }
 }
 
-/// Runs until `finish`; what is queued then is still stored.
-pub async fn run(
-    mut entries: mpsc::Receiver<Entry>,
-    store: Arc<dyn Store>,
-    recording: Recording,
-    finish: CancellationToken,
-) {
+/// Runs until `finish`; what is queued then is still stored, as far as the store takes it within [`END_MAX`].
+pub async fn run(inbox: Inbox, store: Arc<dyn Store>, finish: CancellationToken) {
+    let Inbox {
+        mut entries,
+        counts,
+        durability,
+    } = inbox;
+    let over = {
+        let finish = finish.clone();
+        async move {
+            finish.cancelled().await;
+            tokio::time::sleep(END_MAX).await;
+        }
+    };
+    let writer = Writer {
+        counts,
+        store,
+        over: over.boxed().shared(),
+    };
     let mut group = Vec::with_capacity(GROUP_MAX);
     loop {
         tokio::select! {
@@ -107,26 +182,111 @@ pub async fn run(
             taken = entries.recv_many(&mut group, GROUP_MAX) => if taken == 0 { return },
             () = finish.cancelled(), if !entries.is_closed() => entries.close(),
         }
-        let mut events = Vec::with_capacity(group.len());
+        if durability == Durability::Group && !group.is_empty() {
+            linger(&mut entries, &mut group, &finish).await;
+        }
+        writer.keep(&mut group).await;
+    }
+}
+
+/// Waits for more to write at once.
+async fn linger(entries: &mut mpsc::Receiver<Entry>, group: &mut Vec<Entry>, finish: &CancellationToken) {
+    let until = tokio::time::Instant::now() + LINGER;
+    while group.len() < GROUP_MAX && !entries.is_closed() {
+        let room = GROUP_MAX - group.len();
+        tokio::select! {
+            biased;
+            () = finish.cancelled() => return,
+            () = tokio::time::sleep_until(until) => return,
+            taken = entries.recv_many(group, room) => if taken == 0 { return },
+        }
+    }
+}
+
+struct Writer {
+    counts: Arc<Counts>,
+    store: Arc<dyn Store>,
+    /// The process has no time left.
+    over: Shared<BoxFuture<'static, ()>>,
+}
+
+impl Writer {
+    /// Events first: nobody waits for an analysis.
+    async fn keep(&self, group: &mut Vec<Entry>) {
+        let (mut events, mut analyses, mut flushed) = (Vec::with_capacity(group.len()), Vec::new(), Vec::new());
         for entry in group.drain(..) {
             match entry {
                 Entry::Usage(event) => events.push(*event),
-                Entry::Analysis(analysis) => {
-                    if let Err(error) = history::insert(store.as_ref(), *analysis).await {
-                        warn!(%error, "an analysis could not be kept in its owner's history");
-                    }
-                }
+                Entry::Analysis(analysis) => analyses.push(*analysis),
+                Entry::Flush(caller) => flushed.push(caller),
             }
         }
-        if events.is_empty() {
-            continue;
+        self.counts.in_hand.store(events.len() as u64, Ordering::Relaxed);
+        if !events.is_empty() {
+            self.append(events).await;
         }
-        let count = events.len();
-        let appended = store.append_usage(events).await;
-        recording.0.is_refused.store(appended.is_err(), Ordering::Relaxed);
-        if let Err(error) = appended {
-            recording.drop_more(count);
-            error!(%error, count, "usage events could not be stored and are lost");
+        for caller in flushed {
+            let _ = caller.send(());
+        }
+        for analysis in analyses {
+            let kept = tokio::select! {
+                biased;
+                kept = history::insert(self.store.as_ref(), analysis) => kept,
+                () = self.over.clone() => Err(StoreError::Unavailable("the process ends".to_owned())),
+            };
+            if let Err(error) = kept {
+                warn!(%error, "an analysis could not be kept in its owner's history");
+            }
+        }
+    }
+
+    /// An event that the store never takes is searched for by halves, so that it costs no other.
+    async fn append(&self, events: Vec<UsageEvent>) {
+        let mut groups = vec![events];
+        while let Some(mut group) = groups.pop() {
+            let count = group.len() as u64;
+            let Err(error) = self.try_until_over(&group).await else {
+                self.counts
+                    .stored
+                    .send_modify(|groups| *groups = groups.wrapping_add(1));
+                self.counts.in_hand.fetch_sub(count, Ordering::Relaxed);
+                continue;
+            };
+            if group.len() > 1 && !matches!(error, StoreError::Unavailable(_)) {
+                let behind = group.split_off(group.len() / 2);
+                groups.extend([behind, group]);
+                continue;
+            }
+            self.counts.in_hand.fetch_sub(count, Ordering::Relaxed);
+            self.counts.dropped.fetch_add(count, Ordering::Relaxed);
+            error!(%error, count, "usage events are lost");
+        }
+    }
+
+    /// Again and again while the store is away: events that are sent again are stored once.
+    async fn try_until_over(&self, events: &[UsageEvent]) -> Result<(), StoreError> {
+        loop {
+            let tried = tokio::select! {
+                biased;
+                tried = self.store.append_usage(events.to_vec()) => tried,
+                () = self.over.clone() => return Err(StoreError::Unavailable("the process ends".to_owned())),
+            };
+            let error = match tried {
+                Err(error @ StoreError::Unavailable(_)) => error,
+                done => {
+                    if self.counts.refuses.send_replace(false) {
+                        info!("usage events are stored again");
+                    }
+                    return done;
+                }
+            };
+            if !self.counts.refuses.send_replace(true) {
+                error!(%error, "usage events could not be stored; they are kept and tried again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RETRY_EVERY) => {}
+                () = self.over.clone() => return Err(error),
+            }
         }
     }
 }

@@ -41,10 +41,11 @@ const SYSTEM_TOOLS: &[SystemTool] = &[
 pub(crate) fn ensure_all(workspace: &Workspace) -> Result<()> {
     ensure_wasm_target(workspace)?;
     ensure_components(workspace)?;
+    // The test of licences looks at the crates of every system, also those that are not built here.
+    run(&mut command(workspace, "cargo", "fetch --locked --quiet"))?;
     ensure_system_tools(workspace)?;
     ensure_npm_packages(workspace)?;
-    mongod::ensure(workspace);
-    Ok(())
+    mongod::ensure(workspace)
 }
 
 /// Adds the browser's target to the toolchain when it is missing.

@@ -19,6 +19,9 @@ pub fn Frame(
     /// The page itself says how the service is doing.
     #[prop(optional)]
     without_banner: bool,
+    /// Of the times on the page, when it is not UTC.
+    #[prop(optional, into)]
+    zone: Option<String>,
     children: Children,
 ) -> impl IntoView {
     let context = expect_context::<PageContext>();
@@ -27,14 +30,15 @@ pub fn Frame(
     let done = Done::of(&context.path);
     match context.user.clone() {
         Some(user) => {
-            let admin = user.role == Role::Admin;
+            let user_role = user.role;
+            let admin = user_role == Role::Admin;
             let banner = status.filter(|_| !without_banner);
             view! {
                 <PageTitle title/>
                 <SkipLink/>
                 <div class="frame frame-app">
                     <Header title user context/>
-                    <Nav place admin/>
+                    <Nav place role=user_role/>
                     <div class="frame-main">
                         {simulated.then(|| view! { <Simulated/> })}
                         {banner.map(|status| view! { <LiveBanner status signed_in=true admin/> }.into_any())}
@@ -42,7 +46,7 @@ pub fn Frame(
                             <DoneNote done/>
                             {children()}
                         </main>
-                        <Footer/>
+                        <Footer zone/>
                     </div>
                 </div>
             }
@@ -58,7 +62,7 @@ pub fn Frame(
                     <h1 id="page-title">{title}</h1>
                     {children()}
                 </main>
-                <Footer/>
+                <Footer zone/>
             </div>
         }
         .into_any(),
@@ -92,7 +96,7 @@ pub fn CardFrame(
                 <DoneNote done/>
                 {children()}
             </main>
-            <Footer/>
+            <Footer zone=None/>
         </div>
     }
     .into_any()
@@ -138,13 +142,13 @@ fn Simulated() -> impl IntoView {
 }
 
 #[component]
-fn Footer() -> impl IntoView {
+fn Footer(zone: Option<String>) -> impl IntoView {
     let version = use_context::<BackendRef>().map(|backend| format!(" {}", backend.version()));
     view! {
         <footer class="footer">
             <span>{text::PRODUCT}{version}</span>
             <a href="/status">{text::nav::STATUS}</a>
-            <span>{text::TIMES_IN_ZONE}</span>
+            <span>{text::times_in(zone.as_deref().unwrap_or("UTC"))}</span>
         </footer>
     }
     .into_any()

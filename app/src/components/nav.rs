@@ -3,6 +3,7 @@ use leptos::prelude::*;
 use super::Icon;
 use super::header::Brand;
 use crate::text;
+use crate::types::Role;
 
 /// Where a page belongs in the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +11,9 @@ pub enum Place {
     Analyze,
     History,
     Status,
+    Overview,
+    Analytics,
+    Requests,
     Alerts,
     Users,
     Audit,
@@ -18,14 +22,35 @@ pub enum Place {
 
 impl Place {
     const USE: [Self; 3] = [Self::Analyze, Self::History, Self::Status];
-    /// For admins.
-    const OPERATE: [Self; 4] = [Self::Alerts, Self::Users, Self::Audit, Self::Doctor];
+    /// For admins. Viewers see those of them that come first.
+    const OPERATE: [Self; 7] = [
+        Self::Overview,
+        Self::Analytics,
+        Self::Requests,
+        Self::Alerts,
+        Self::Users,
+        Self::Audit,
+        Self::Doctor,
+    ];
+    const VIEWED: usize = 3;
+
+    /// What is in the group *Operate* for a role.
+    fn operate(role: Role) -> &'static [Self] {
+        match role {
+            Role::User => &[],
+            Role::Viewer => Self::OPERATE.split_at(Self::VIEWED).0,
+            Role::Admin => &Self::OPERATE,
+        }
+    }
 
     fn link(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Analyze => ("/", "analyze", text::nav::ANALYZE),
             Self::History => ("/history", "history", text::nav::HISTORY),
             Self::Status => ("/status", "status", text::nav::STATUS),
+            Self::Overview => ("/overview", "overview", text::nav::OVERVIEW),
+            Self::Analytics => ("/analytics/usage", "analytics", text::nav::ANALYTICS),
+            Self::Requests => ("/requests", "requests", text::nav::REQUESTS),
             Self::Alerts => ("/admin/alerts", "alerts", text::nav::ALERTS),
             Self::Users => ("/admin/users", "users", text::nav::USERS),
             Self::Audit => ("/admin/audit", "audit", text::nav::AUDIT),
@@ -34,15 +59,31 @@ impl Place {
     }
 }
 
-/// A column of words on wide screens, a rail of icons on middle ones, a bar at the bottom of narrow ones.
+/// A column of words on wide screens, a rail of icons on middle ones, a bar at the bottom of narrow ones. There the second group
+/// does not fit: it is a sheet that a button of the bar opens, without script. Elsewhere its style makes it part of the column.
 #[component]
-pub(super) fn Nav(place: Option<Place>, admin: bool) -> impl IntoView {
+pub(super) fn Nav(place: Option<Place>, role: Role) -> impl IntoView {
+    let operate = Place::operate(role);
+    let is_here = place.is_some_and(|place| operate.contains(&place));
     view! {
         <nav class="nav no-print" aria-label=text::nav::LABEL>
             <div class="nav-column">
                 <Brand/>
                 <NavGroup name=text::nav::USE places=&Place::USE here=place/>
-                {admin.then(|| view! { <NavGroup name=text::nav::OPERATE places=&Place::OPERATE here=place/> })}
+                {(!operate.is_empty()).then(|| view! {
+                    <button
+                        type="button"
+                        class="nav-link nav-more"
+                        class:nav-more-here=is_here
+                        popovertarget="nav-sheet"
+                    >
+                        <Icon name="menu"/>
+                        <span>{text::nav::MORE}</span>
+                    </button>
+                    <div id="nav-sheet" class="nav-sheet" popover="auto">
+                        <NavGroup name=text::nav::OPERATE places=operate here=place/>
+                    </div>
+                })}
             </div>
         </nav>
     }

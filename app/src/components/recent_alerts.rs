@@ -1,11 +1,8 @@
 use leptos::prelude::*;
 
-use super::{Icon, Pill, When};
+use super::{Icon, Pill};
 use crate::text::alerts as words;
-use crate::types::{AlertSeverity, Incident};
-
-/// Alerts that one look is enough for.
-const SHOWN_MAX: usize = 5;
+use crate::types::{AlertSeverity, Incident, IncidentState};
 
 /// How bad something is, as a shape and a word.
 #[component]
@@ -18,20 +15,41 @@ pub fn SeverityPill(severity: AlertSeverity) -> impl IntoView {
     view! { <Pill tone icon word=words::severity(severity)/> }
 }
 
-/// What is wrong now, for a page about more than that. The first few of them, in the order given.
+/// What becomes of an incident, as a shape and a word.
 #[component]
-pub fn RecentAlerts(alerts: Vec<Incident>) -> impl IntoView {
+pub fn IncidentPill(state: IncidentState) -> impl IntoView {
+    let (tone, icon) = match state {
+        IncidentState::Open => ("tone-partial", "partial"),
+        IncidentState::Acknowledged => ("tone-maintenance", "check"),
+        IncidentState::Silenced => ("tone-unknown", "disabled"),
+        IncidentState::Resolved => ("tone-ok", "operational"),
+    };
+    view! { <Pill tone icon word=words::state(state)/> }
+}
+
+/// What is or was wrong of late, for a page about more than that, in the order given. `when` writes an instant.
+#[component]
+pub fn RecentAlerts(
+    alerts: Vec<Incident>,
+    /// Admins have a page about all of them.
+    has_page: bool,
+    when: impl Fn(&str) -> AnyView,
+) -> impl IntoView {
     let is_empty = alerts.is_empty();
     let rows = alerts
         .into_iter()
-        .take(SHOWN_MAX)
         .map(|alert| {
+            let (opened, ended) = (when(&alert.opened_at), alert.resolved_at.as_deref().map(&when));
+            let ended = ended.map(|ended| view! { " "{words::UNTIL}" "{ended} });
             view! {
                 <li class="entry">
                     <SeverityPill severity=alert.severity/>
                     <div class="entry-body">
                         <p class="entry-title">{alert.message}</p>
-                        <p class="label muted">{words::SINCE}" "<When at=alert.opened_at/></p>
+                        <p class="row label muted">
+                            <IncidentPill state=alert.state/>
+                            <span>{words::SINCE}" "{opened}{ended}</span>
+                        </p>
                     </div>
                 </li>
             }
@@ -41,13 +59,13 @@ pub fn RecentAlerts(alerts: Vec<Incident>) -> impl IntoView {
         <section class="card" aria-labelledby="recent-alerts" data-testid="recent-alerts">
             <div class="card-head">
                 <h2 id="recent-alerts">{words::RECENT}</h2>
-                <a href="/admin/alerts">{words::ALL}</a>
+                {has_page.then(|| view! { <a class="label" href="/admin/alerts">{words::ALL}</a> })}
             </div>
             {match is_empty {
                 true => view! {
                     <p class="row muted">
                         <Icon name="operational"/>
-                        <span>{words::ACTIVE_EMPTY}</span>
+                        <span>{words::RECENT_EMPTY}</span>
                     </p>
                 }
                 .into_any(),

@@ -1,6 +1,7 @@
 //! The browser's side of the islands: requests, storage, clipboard, time. Nothing here knows an island.
 
 pub(super) mod http;
+pub(super) mod source;
 
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::JsFuture;

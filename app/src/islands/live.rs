@@ -1,6 +1,6 @@
 //! The live state of the service as every island of a page shares it: one stream a tab, whoever asks.
 
-mod pace;
+pub(super) mod pace;
 
 #[cfg(target_arch = "wasm32")]
 mod hub;

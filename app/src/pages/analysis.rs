@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use crate::backend::BackendRef;
-use crate::components::{AnalysisPill, Frame, Icon, Pill, Place, RegionError, Waterfall, When};
+use crate::components::{AnalysisPill, Call, Frame, Icon, Pill, Place, RegionError, Waterfall, When};
 use crate::context::PageContext;
 use crate::document::PageStatus;
 use crate::error::{AppError, ErrorCode};
@@ -83,7 +83,7 @@ fn Whole(analysis: Analysis) -> impl IntoView {
                 <Prompt prompt=analysis.prompt.clone() system=analysis.system.clone() images=analysis.image_count/>
                 {analysis.error.clone().map(|error| view! { <Failure error/> })}
                 <Answer text=analysis.text.clone()/>
-                <Waterfall attempts=analysis.attempts.clone() whole_ms=summary.response_time_ms none=no_call/>
+                <Waterfall calls=Call::in_turn(&analysis.attempts) whole_ms=summary.response_time_ms none=no_call/>
             </div>
             <Facts analysis/>
         </div>

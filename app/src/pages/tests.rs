@@ -7,3 +7,7 @@ mod alerts;
 mod analyses;
 mod fixture;
 mod service;
+mod usage;
+mod usage_fixture;
+mod usage_overview;
+mod usage_requests;

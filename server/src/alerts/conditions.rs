@@ -40,6 +40,8 @@ pub(super) struct Bad {
     pub(super) message: String,
     /// What was usual before.
     pub(super) baseline: Option<f64>,
+    /// Another rule tells of what it is by now: it only keeps open what is open.
+    pub(super) is_known: bool,
 }
 
 /// `None` when the facts say nothing about what the rule looks at. `baseline`: of the rule's open incident, for the rules
@@ -53,6 +55,7 @@ pub(super) fn look(rule: &Rule, facts: &Facts, baseline: Option<f64>) -> Option<
         severity: rule.severity,
         message,
         baseline: None,
+        is_known: false,
     };
     let threshold = rule.threshold.unwrap_or_default();
     match rule.id {
@@ -93,7 +96,11 @@ pub(super) fn look(rule: &Rule, facts: &Facts, baseline: Option<f64>) -> Option<
             let soon = facts.now.plus(Duration::from_secs_f64(threshold * 3600.0));
             for cell in facts.dry.as_ref()?.iter().filter(|cell| cell.dry_at <= soon) {
                 let subject = format!("cell/{}/{}", cell.project, cell.model);
-                seen.find(&subject, Some(bad(words::runs_dry(cell, facts.now))));
+                let found = Bad {
+                    is_known: cell.dry_at <= facts.now,
+                    ..bad(words::runs_dry(cell, facts.now))
+                };
+                seen.find(&subject, Some(found));
             }
         }
         RuleId::StoreTrouble => {
@@ -138,6 +145,7 @@ fn success_rates(rule: &Rule, measured: &Measured, seen: &mut Seen) {
             severity: rule.severity,
             message: seed_words::low_success_rate(*number, rate),
             baseline: None,
+            is_known: false,
         });
     }
 }
@@ -157,6 +165,7 @@ fn error_rate(rule: &Rule, measured: &Measured, baseline: Option<f64>, seen: &mu
         },
         message: words::error_rate(rate, usual, rule.window_minutes.unwrap_or_default()),
         baseline: Some(usual),
+        is_known: false,
     });
 }
 
@@ -181,6 +190,7 @@ fn latency(rule: &Rule, measured: &Measured, baseline: Option<f64>, seen: &mut S
         severity: rule.severity,
         message: words::latency(now, usual, rule.window_minutes.unwrap_or_default()),
         baseline: Some(usual),
+        is_known: false,
     });
 }
 

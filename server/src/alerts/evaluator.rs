@@ -102,7 +102,8 @@ impl Evaluator {
         self.0.retain(|(id, subject), _| {
             *id != rule.id || seen.bad.contains_key(subject) || open.contains_key(subject.as_str())
         });
-        for (subject, bad) in &seen.bad {
+        let can_open = |subject: &str, bad: &Bad| !bad.is_known || open.contains_key(subject);
+        for (subject, bad) in seen.bad.iter().filter(|(subject, bad)| can_open(subject, bad)) {
             let watch = self.0.entry((rule.id, subject.clone())).or_default();
             watch.well_since = None;
             match open.get(subject.as_str()) {

@@ -5,17 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use app::types::{Level as ServiceLevel, ServiceStatus};
-use futures::future::BoxFuture;
 use pool::{Snapshot, Timestamp};
 use tracing::warn;
 
 use super::rules::{Rule, RuleId};
 use super::tally::Tally;
-use crate::analytics::pieces;
+use crate::analytics::{Analytics, DryCell, pieces, spent_keys};
 use crate::announcer::{KeyFault, Sight, sight};
 use crate::status::StatusReader;
 use crate::store::{Dimensions, EventKind, Level, Result, Rollup, RollupQuery, Store, StoreError};
-use crate::usage::Recording;
 
 /// An event is stored some moments after it happened: a minute is counted this long after its end.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -57,34 +55,6 @@ pub struct Measured {
     pub before: Tally,
 }
 
-/// A project's day quota of one model that will not last until its reset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DryCell {
-    pub project: String,
-    pub model: String,
-    pub key_numbers: Vec<u32>,
-    /// Past when it is used up already.
-    pub dry_at: Timestamp,
-}
-
-/// Says which cells run dry before their reset, those that have included; `None` when it cannot tell.
-pub type DryForecast = Arc<dyn Fn(Timestamp) -> BoxFuture<'static, Option<Vec<DryCell>>> + Send + Sync>;
-
-/// The forecast of a server without one: nothing runs dry. THE ONE PLACE TO CONNECT the real forecast is
-/// `startup/telling.rs`, which gives this one.
-pub fn no_forecast() -> DryForecast {
-    Arc::new(|_| Box::pin(std::future::ready(Some(Vec::new()))))
-}
-
-/// Where facts come from.
-#[derive(Clone)]
-pub struct Sources {
-    pub status: StatusReader,
-    pub store: Arc<dyn Store>,
-    pub recording: Recording,
-    pub forecast: DryForecast,
-}
-
 impl PoolFacts {
     pub(super) fn read(status: &StatusReader) -> Self {
         Self::of(&status.read(), &status.pool.snapshot())
@@ -93,7 +63,7 @@ impl PoolFacts {
     fn of(status: &ServiceStatus, snapshot: &Snapshot) -> Self {
         let mut facts = Self {
             total: status.available_keys.len(),
-            spent: spent(status),
+            spent: spent_keys(status),
             // A pool without keys is being set up or taken down by a person.
             none_available: status.total_keys > 0
                 && status.healthy_keys == 0
@@ -111,75 +81,92 @@ impl PoolFacts {
     }
 }
 
-pub(super) fn spent(status: &ServiceStatus) -> usize {
-    status.available_keys.iter().filter(|key| key.quota_exceeded).count()
+/// What was read of usage.
+struct Counted {
+    rules: Vec<Rule>,
+    until: Timestamp,
+    usage: BTreeMap<RuleId, Measured>,
+    dry: Vec<DryCell>,
 }
 
 /// Gathers facts again and again, and remembers what is costly to read and does not change within a minute.
 pub(super) struct Gatherer {
-    sources: Sources,
-    /// For which rules and until when usage was counted last.
-    usage: Option<(Vec<Rule>, Timestamp, BTreeMap<RuleId, Measured>)>,
+    analytics: Analytics,
+    counted: Option<Counted>,
     losses: Arc<Mutex<Losses>>,
 }
 
 impl Gatherer {
     /// `losses`: those of the server, whoever gathers.
-    pub(super) fn new(sources: Sources, losses: Arc<Mutex<Losses>>) -> Self {
+    pub(super) fn new(analytics: Analytics, losses: Arc<Mutex<Losses>>) -> Self {
         Self {
-            sources,
-            usage: None,
+            analytics,
+            counted: None,
             losses,
         }
     }
 
     pub(super) async fn gather(&mut self, rules: &[Rule], now: Timestamp) -> Facts {
-        let store = Arc::clone(&self.sources.store);
+        let store = Arc::clone(&self.analytics.store);
         let ready = tokio::time::timeout(STORE_PATIENCE, store.ready()).await;
         let is_ready = matches!(ready, Ok(Ok(())));
-        let usage = if is_ready {
-            self.usage(rules, now).await
-        } else {
-            BTreeMap::new()
-        };
+        let counted = if is_ready { self.count(rules, now).await } else { None };
+        let (usage, dry) = counted
+            .map(|counted| (counted.usage.clone(), Some(counted.dry.clone())))
+            .unwrap_or_default();
         let window = rules
             .iter()
             .find(|rule| rule.id == RuleId::EventsDropped)
             .map(Rule::window);
         Facts {
             now,
-            pool: Some(PoolFacts::read(&self.sources.status)),
+            pool: Some(PoolFacts::read(&self.analytics.status)),
             usage,
-            dry: (self.sources.forecast)(now).await,
-            store_fails: Some(!is_ready || self.sources.recording.is_refused()),
+            dry,
+            store_fails: Some(!is_ready || self.analytics.recorder.is_refused()),
             dropped: window.map(|window| self.lost(window, now)),
         }
     }
 
     fn lost(&self, window: Duration, now: Timestamp) -> u64 {
         let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
-        losses.within(window, self.sources.recording.dropped(), now)
+        losses.within(window, self.analytics.recorder.coverage().dropped, now)
     }
 
-    async fn usage(&mut self, rules: &[Rule], now: Timestamp) -> BTreeMap<RuleId, Measured> {
+    /// Anew once a minute, and when a rule was changed.
+    async fn count(&mut self, rules: &[Rule], now: Timestamp) -> Option<&Counted> {
         let until = counted_until(now);
-        if let Some((of_rules, counted, measured)) = &self.usage
-            && *counted == until
-            && of_rules == rules
-        {
-            return measured.clone();
+        let is_fresh = |counted: &Counted| counted.until == until && counted.rules == rules;
+        if !self.counted.as_ref().is_some_and(is_fresh) {
+            self.counted = match read(&self.analytics, rules, now).await {
+                Ok((usage, dry)) => Some(Counted {
+                    rules: rules.to_vec(),
+                    until,
+                    usage,
+                    dry,
+                }),
+                Err(error) => {
+                    warn!(%error, "usage cannot be read for alert rules");
+                    None
+                }
+            };
         }
-        match measured(self.sources.store.as_ref(), rules, now).await {
-            Ok(measured) => {
-                self.usage = Some((rules.to_vec(), until, measured.clone()));
-                measured
-            }
-            Err(error) => {
-                warn!(%error, "usage cannot be read for alert rules");
-                BTreeMap::new()
-            }
-        }
+        self.counted.as_ref()
     }
+}
+
+async fn read(
+    analytics: &Analytics,
+    rules: &[Rule],
+    now: Timestamp,
+) -> Result<(BTreeMap<RuleId, Measured>, Vec<DryCell>)> {
+    let forecast = rules.iter().any(|rule| rule.enabled && rule.id == RuleId::ForecastDry);
+    let dry = if forecast {
+        analytics.dry_cells(now).await?
+    } else {
+        Vec::new()
+    };
+    Ok((measured(analytics.store.as_ref(), rules, now).await?, dry))
 }
 
 /// What rules of usage look at, as of now.

@@ -28,7 +28,7 @@ pub async fn run(alerts: Alerts, stop: CancellationToken) {
         alerts,
     };
     let inner = std::sync::Arc::clone(&work.alerts.0);
-    let (pool, clock) = (&inner.sources.status.pool, &inner.clock);
+    let (pool, clock) = (&inner.analytics.status.pool, &inner.clock);
     let mut changed = pool.subscribe();
     let mut rules = inner.rules.subscribe();
     let mut unstored = inner.notifier.unstored();
@@ -79,7 +79,7 @@ struct Work {
 
 impl Work {
     fn sees_another_pool(&self) -> bool {
-        self.pool.as_ref() != Some(&PoolFacts::read(&self.alerts.0.sources.status))
+        self.pool.as_ref() != Some(&PoolFacts::read(&self.alerts.0.analytics.status))
     }
 
     /// Says when to look again if nothing changes.

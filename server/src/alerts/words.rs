@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pool::Timestamp;
 
-use super::facts::DryCell;
+use crate::analytics::DryCell;
 use crate::announcer::KeyFault;
 use crate::clock::rfc3339;
 

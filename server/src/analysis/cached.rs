@@ -86,6 +86,7 @@ impl Analysis {
         let finish_reason = Some(answer.finish_reason.clone());
         let stored = self.stored(AnalysisState::Complete, finish_reason, answer.usage, None);
         self.keep_in_history(stored).await;
+        self.settle().await;
         StreamEvent::Done(Box::new(result))
     }
 }

@@ -22,6 +22,7 @@ impl Analysis {
         let Some(wish) = self.wish(&self.model) else {
             return Some(self.fail(refusal::too_many_models()).await);
         };
+        self.is_known = true;
         let refused = match self.deps.waiting.try_now(&wish) {
             Ok(lease) => return Some(self.begin(lease, wish.model)),
             Err(exhausted) => exhausted,

@@ -15,6 +15,9 @@ use crate::usage::Entry;
 /// The provider's word for an answer that ended by itself.
 const COMPLETE: &str = "STOP";
 
+/// Stands in usage for models that the pool has no room for.
+const OTHER_MODEL: &str = "(other)";
+
 /// Characters of the prompt's first line that the history shows.
 const TITLE_CHARS_MAX: usize = 120;
 
@@ -103,10 +106,11 @@ impl Analysis {
         StreamEvent::Error(Box::new(error))
     }
 
-    async fn settle(&mut self) {
+    pub(super) async fn settle(&mut self) {
         if self.must_settle {
             self.deps.pool.settled().await;
         }
+        self.deps.recorder.settled().await;
     }
 
     pub(super) fn record_attempt(
@@ -154,6 +158,10 @@ impl Analysis {
         cached: bool,
     ) {
         let mut event = self.event(EventKind::Request, success, outcome, error_type, usage);
+        // A name that the pool did not take in is the caller's own word, and there is no end to those.
+        if !cached && !self.is_known {
+            event.model = OTHER_MODEL.to_owned();
+        }
         event.cached = cached;
         event.key.clone_from(&self.last_key);
         event.attempts = self.attempts.len() as u32;

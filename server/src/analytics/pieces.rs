@@ -131,6 +131,10 @@ mod tests {
                 prop_assert!(piece.level <= longest || piece.level == Level::Day);
                 prop_assert_eq!(piece.level.start_of(piece.from), piece.from);
                 prop_assert!(piece.from < piece.to);
+                if longest == Level::Day {
+                    let oldest = piece.level.kept().map_or(0, |kept| at(NOW).minus(kept).as_millis());
+                    prop_assert!(piece.to.as_millis() > oldest, "{:?} is not kept any more", piece);
+                }
                 prop_assert_eq!((piece.to.as_millis() - piece.from.as_millis()) % piece.level.ms(), 0);
             }
             for pair in found.windows(2) {

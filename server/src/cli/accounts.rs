@@ -4,7 +4,6 @@ mod way;
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
 use app::types::{Account, NewAccount, NewInvitation, Role, UserPatch};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -156,12 +155,8 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 pub(super) async fn run(config: Config, command: &UserCommand) -> Result<(), anyhow::Error> {
-    // A mistyped folder must not look like a server without accounts.
-    if !command.makes_data() && !startup::has_data(&config) {
-        bail!(
-            "there is no data of Keypool in {}: check DATA_DIR or --data-dir",
-            config.data_dir.display()
-        );
+    if !command.makes_data() {
+        startup::require_data(&config).await?;
     }
     let way = Way::open(&config).await?;
     let result = act(&way, command).await;

@@ -116,12 +116,7 @@ pub(super) async fn run(config: Config, backup: &Backup) -> Result<(), anyhow::E
 }
 
 async fn create(config: &Config, file: &Path, json: bool) -> Result<(), anyhow::Error> {
-    if !startup::has_data(config) {
-        bail!(
-            "there is no data of Keypool in {}: check DATA_DIR or --data-dir",
-            config.data_dir.display()
-        );
-    }
+    startup::require_data(config).await?;
     let exists = || anyhow!("{} exists already: name another file", file.display());
     if file.exists() {
         return Err(exists());

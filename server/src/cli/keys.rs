@@ -178,12 +178,8 @@ impl KeysCommand {
 }
 
 pub(super) async fn run(config: Config, command: &KeysCommand) -> Result<(), anyhow::Error> {
-    // A mistyped folder must not look like a pool without keys.
-    if !command.makes_data() && !startup::has_data(&config) {
-        bail!(
-            "there is no data of Keypool in {}: check DATA_DIR or --data-dir",
-            config.data_dir.display()
-        );
+    if !command.makes_data() {
+        startup::require_data(&config).await?;
     }
     let way = Way::open(&config).await?;
     let result = act(&way, command).await;

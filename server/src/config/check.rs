@@ -19,6 +19,7 @@ use crate::accounts::Password;
 use crate::email::Email;
 use crate::keyring::ProviderKey;
 use crate::provider::is_base_url;
+use crate::store::MongoAddress;
 
 /// One thing that is wrong, without the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,6 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
     };
     checker.unknown_names();
     checker.secret_files();
-    checker.mongo_uri();
     let config = Config {
         host: checker
             .parse("HOST", "must be an IP address such as 127.0.0.1")
@@ -85,6 +85,7 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
             .parse("PORT", "must be a port from 0 to 65535")
             .unwrap_or_default(),
         data_dir: PathBuf::from(checker.text("DATA_DIR")),
+        mongo: checker.mongo(),
         site_dir: PathBuf::from(checker.text("SITE_DIR")),
         jwt_secret: checker.jwt_secret("JWT_SECRET"),
         jwt_secret_previous: checker.jwt_secret("JWT_SECRET_PREVIOUS"),
@@ -122,7 +123,7 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
         chat: checker.chat(),
         log_filter: checker.log_filter(),
         log_format: checker.log_format(),
-        analytics: checker.choice("ENABLE_ANALYTICS", &[("true", true), ("false", false)]),
+        analytics: checker.analytics(),
         production: checker.given("NODE_ENV").is_some_and(|value| value == "production"),
         unused: checker.later(),
         effective: effective(layers),
@@ -246,13 +247,13 @@ impl Checker<'_> {
         }
     }
 
-    /// Data would land in another place than the one that was asked for.
-    fn mongo_uri(&mut self) {
-        if self.given("MONGO_URI").is_some() {
-            self.mistake(
-                "MONGO_URI",
-                "is set, but this version stores in SQLite only: remove it to store in DATA_DIR",
-            );
+    fn mongo(&mut self) -> Option<MongoAddress> {
+        match MongoAddress::parse(&self.given("MONGO_URI")?) {
+            Ok(address) => Some(address),
+            Err(must) => {
+                self.mistake("MONGO_URI", must);
+                None
+            }
         }
     }
 

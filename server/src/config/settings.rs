@@ -56,6 +56,10 @@ pub const SETTINGS: &[Setting] = &[
         Some("./data"),
         "folder of the SQLite file and of generated secrets",
     ),
+    secret(
+        "MONGO_URI",
+        "stores in MongoDB instead of SQLite, such as mongodb://user:password@db.example.org/keypool?replicaSet=rs0",
+    ),
     plain("SITE_DIR", Some("target/site"), "folder of the built browser half"),
     secret(
         "JWT_SECRET",
@@ -164,6 +168,16 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("LOG_FORMAT", None, "pretty or json; pretty on a terminal when absent"),
     plain("ENABLE_ANALYTICS", Some("true"), "true or false: record usage events"),
+    plain(
+        "ANALYTICS_RETENTION",
+        Some("30d"),
+        "how long single usage events are kept; sums by hour are kept 400 days, by day for ever",
+    ),
+    plain(
+        "ANALYTICS_DURABILITY",
+        Some("group"),
+        "group or strict: whether a crash may cost the usage events of its last second, or an answer waits until its own are stored",
+    ),
     plain("NODE_ENV", None, "production turns on the checks of production"),
     plain(
         "RATE_LIMIT_REQUESTS",
@@ -196,7 +210,6 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "networks that are not public and may be called all the same, such as 10.1.0.0/16; separated by commas",
     ),
-    secret("MONGO_URI", "must not be set: this version stores in SQLite only"),
     later_secret("REDIS_URL", "cache and rate limits shared through Redis"),
     later_secret("SENTRY_DSN", "error reporting"),
     later("OTEL_EXPORTER_OTLP_ENDPOINT", None, "traces"),

@@ -7,11 +7,12 @@ use std::convert::Infallible;
 use app::error::{AppError, ErrorCode};
 use app::types::{AnalysisResult, AnalyzeRequest, StreamEvent};
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::{Stream, StreamExt};
+use axum::response::{IntoResponse as _, Response};
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::AppState;
 use super::answer::{Answer, Success};
@@ -49,7 +50,7 @@ pub(super) async fn streamed(
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<(Option<Replayed>, Sse<impl Stream<Item = Result<Event, Infallible>>>)> {
+) -> Answer<(Option<Replayed>, Response)> {
     let key = idempotency_key(&headers)?;
     let request: AnalyzeRequest = upload::read(&headers, body).await?;
     let caller = caller(&signed_in, request_id, &headers);
@@ -60,8 +61,13 @@ pub(super) async fn streamed(
     let replayed = replayed(&answering);
     let events = answering.events;
     // A server that stops lets answers under way end; what is left is cut by the deadline of the shutdown.
-    let stream = Sse::new(events.map(|event| Ok(to_sse(&event)))).keep_alive(KeepAlive::default());
-    Ok((replayed, stream))
+    let stream = Sse::new(events.map(|event| Ok::<_, Infallible>(to_sse(&event)))).keep_alive(KeepAlive::default());
+    Ok((replayed, stream.into_response().map(compact)))
+}
+
+/// Events come in buffers of up to twice their size. Many of them wait for a reader who does not take them.
+fn compact(events: Body) -> Body {
+    Body::from_stream(events.into_data_stream().map_ok(|event| Bytes::copy_from_slice(&event)))
 }
 
 /// Says that the answer was made for another request with the same key.
@@ -104,4 +110,24 @@ fn to_sse(event: &StreamEvent) -> Event {
         data.unwrap_or_else(|_| failure_body(&app::error::AppError::internal()))
             .to_string(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_event_that_waits_takes_no_more_memory_than_its_bytes() {
+        let event = StreamEvent::Delta {
+            text: "x".repeat(4_000),
+        };
+        let events = futures::stream::iter([Ok::<_, Infallible>(to_sse(&event))]);
+        let body = compact(Sse::new(events).into_response().into_body());
+        let waiting: Vec<Bytes> = body.into_data_stream().try_collect().await.unwrap();
+        assert!(waiting[0].starts_with(b"event: delta\ndata: {\"text\":\"xxx"));
+        for bytes in waiting {
+            let bytes = bytes.try_into_mut().unwrap();
+            assert_eq!(bytes.capacity(), bytes.len());
+        }
+    }
 }

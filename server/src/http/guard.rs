@@ -349,7 +349,7 @@ pub(super) fn unauthenticated() -> AppError {
 /// Pages and their forms are asked for by people; everything under `/api` by programs.
 pub(super) fn wants_page(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_fragment = path == "/history/recent" || path.ends_with("/answer");
+    let is_fragment = path == "/history/recent" || path.ends_with("/answer") || path.ends_with("/live");
     !path.starts_with("/api/") && path != "/healthz" && path != "/readyz" && !is_fragment
 }
 

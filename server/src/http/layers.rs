@@ -81,7 +81,7 @@ pub(super) async fn security_headers(State(state): State<AppState>, request: Req
     response
 }
 
-fn add_security_headers(headers: &mut HeaderMap, over_tls: bool) {
+pub(super) fn add_security_headers(headers: &mut HeaderMap, over_tls: bool) {
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),

@@ -8,6 +8,9 @@ use serde_json::json;
 
 use super::AppState;
 
+/// Why a server that is not stopping is not ready. What exactly is wrong is in its log.
+pub(super) const NO_STORE: &str = "the data store cannot be reached";
+
 /// The process answers.
 pub(super) async fn healthz() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
@@ -23,7 +26,11 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body =
+    let mut body =
         json!({ "status": if ready { "ready" } else { "not ready" }, "store": store.is_ok(), "stopping": stopping });
+    if !ready {
+        let reason = if stopping { "the server is stopping" } else { NO_STORE };
+        body["reason"] = json!(reason);
+    }
     (status, Json(body)).into_response()
 }

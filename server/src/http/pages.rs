@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use app::backend::BackendRef;
+use app::backend::{BackendRef, UsageBackendRef};
 use app::context::{PageContext, RefusedForm, Shown, Theme};
 use app::error::{AppError, ErrorCode};
 use axum::body::Body;
@@ -30,6 +30,9 @@ pub(super) fn routes() -> Vec<(Policy, String, MethodRouter<AppState>)> {
         .collect()
 }
 
+/// Pages about usage.
+pub(super) const VIEWER: Policy = Policy::Viewer(Scope::Person);
+
 /// A page that is not named here is for people who are signed in.
 fn policy(path: &str) -> Policy {
     match path {
@@ -37,6 +40,8 @@ fn policy(path: &str) -> Policy {
             Policy::Anyone
         }
         "/set-up/key" => Policy::Admin,
+        "/overview" | "/requests" => VIEWER,
+        path if path.starts_with("/analytics/") || path.starts_with("/requests/") => VIEWER,
         path if path.starts_with("/admin/") => Policy::Admin,
         _ => Policy::User(Scope::Person),
     }
@@ -145,6 +150,7 @@ async fn render(state: &AppState, asked: Asked, refused: Option<RefusedForm>, sh
     *request.uri_mut() = asked.uri.clone();
     let by = asked.user.as_ref().map_or(SignedInBy::Other, auth::by);
     let backend: BackendRef = Arc::new(state.backend.asked_by(by));
+    let usage = usage(state);
     let context = context(state, asked, refused, shown);
     let page_status = app::PageStatus::default();
     let options = state.site.options.clone();
@@ -153,6 +159,7 @@ async fn render(state: &AppState, asked: Asked, refused: Option<RefusedForm>, sh
         move || {
             provide_context(context.clone());
             provide_context(backend.clone());
+            provide_context(usage.clone());
             provide_context(page_status.clone());
             provide_context(options.clone());
             set_policy();
@@ -164,6 +171,25 @@ async fn render(state: &AppState, asked: Asked, refused: Option<RefusedForm>, sh
         *response.status_mut() = StatusCode::from_u16(page_status.get()).unwrap_or(StatusCode::OK);
     }
     response
+}
+
+/// The live part of the page about usage that is asked for.
+pub(super) async fn live_overview(State(state): State<AppState>, request: Request) -> Html<String> {
+    let (backend, context) = (backend(&state), context(&state, Asked::of(&request), None, None));
+    Html(app::pages::overview_fragment(usage(&state), backend, context).await)
+}
+
+pub(super) async fn live_requests(State(state): State<AppState>, request: Request) -> Html<String> {
+    let (backend, context) = (backend(&state), context(&state, Asked::of(&request), None, None));
+    Html(app::pages::requests_fragment(usage(&state), backend, context).await)
+}
+
+fn backend(state: &AppState) -> BackendRef {
+    Arc::new(state.backend.asked_by(SignedInBy::Other))
+}
+
+fn usage(state: &AppState) -> UsageBackendRef {
+    Arc::new(state.analytics.clone())
 }
 
 fn context(state: &AppState, asked: Asked, refused: Option<RefusedForm>, shown: Option<Shown>) -> PageContext {

@@ -3,8 +3,8 @@
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    AppState, Policy, Scope, account, admin, alerts, analyses, analyze, audit, auth, cache, doctor, forms,
-    notifications, operator, settings, status, tokens, users, vault,
+    AppState, Policy, Scope, account, admin, alerts, analyses, analytics, analyze, audit, auth, cache, doctor, forms,
+    notifications, operator, pages, settings, status, tokens, users, vault,
 };
 
 pub(super) type Routes = Vec<(Policy, &'static str, MethodRouter<AppState>)>;
@@ -14,6 +14,7 @@ pub(super) fn all() -> Routes {
     [
         account_api(),
         analysis_api(),
+        usage_api(),
         key_api(),
         alert_api(),
         admin_api(),
@@ -99,6 +100,31 @@ fn analysis_api() -> Routes {
             get(status::stream),
         ),
         (Anyone, "/api/status.json", get(status::public)),
+    ]
+}
+
+/// What was used.
+fn usage_api() -> Routes {
+    const VIEWER: Policy = Policy::Viewer(Scope::Analytics);
+    vec![
+        (VIEWER, "/api/analytics/overview", get(analytics::overview)),
+        (VIEWER, "/api/analytics/api-usage", get(analytics::api_usage)),
+        (VIEWER, "/api/analytics/hourly-pattern", get(analytics::hourly_pattern)),
+        (
+            VIEWER,
+            "/api/analytics/real-time-metrics",
+            get(analytics::real_time_metrics),
+        ),
+        (VIEWER, "/api/analytics/timeseries", get(analytics::timeseries)),
+        (VIEWER, "/api/analytics/errors", get(analytics::errors)),
+        (VIEWER, "/api/analytics/forecast", get(analytics::forecast)),
+        (VIEWER, "/api/analytics/requests", get(analytics::requests)),
+        (VIEWER, "/api/analytics/requests/{id}", get(analytics::request)),
+        (VIEWER, "/api/analytics/export.csv", get(analytics::export_csv)),
+        (VIEWER, "/api/analytics/export.json", get(analytics::export_json)),
+        (VIEWER, "/api/analytics/stream", get(analytics::stream)),
+        (pages::VIEWER, "/overview/live", get(pages::live_overview)),
+        (pages::VIEWER, "/requests/live", get(pages::live_requests)),
     ]
 }
 

@@ -9,12 +9,13 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::{Extension, Json};
 use futures::{Stream, stream};
 use pool::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::Success;
 use super::guard::SignedIn;
 use super::{AppState, guard};
 
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Changes closer together than this are shown as one.
 const GATHER: Duration = Duration::from_millis(100);
 /// Until a server that was told to stop is likely to be back.
@@ -37,31 +38,14 @@ pub(super) async fn stream(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let mut changes = state.analysis.pool.subscribe();
     changes.mark_changed();
-    let viewer = Viewer {
-        asked_at: state.clock.now(),
-        signed_in,
-        is_told_to_leave: false,
-        state,
-    };
+    let viewer = Viewer::new(state, signed_in);
     let events = stream::unfold((viewer, changes, None), |(mut viewer, mut changes, shown)| async move {
-        if viewer.is_told_to_leave {
-            return None;
-        }
-        let stop = viewer.state.stop.clone();
         loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {
-                    viewer.is_told_to_leave = true;
-                    return Some((Ok(closing()), (viewer, changes, shown)));
-                }
-                () = tokio::time::sleep(HEARTBEAT) => {
-                    if !viewer.ask_again().await {
-                        return None;
-                    }
-                    continue;
-                }
-                changed = changes.changed() => changed.ok()?,
+            match viewer.wait(changes.changed()).await {
+                Turn::Changed => {}
+                Turn::Nothing => continue,
+                Turn::Closing(event) => return Some((Ok(event), (viewer, changes, shown))),
+                Turn::Over => return None,
             }
             if shown.is_some() {
                 tokio::time::sleep(GATHER).await;
@@ -92,8 +76,19 @@ fn closing() -> Event {
         .data(data.to_string())
 }
 
-/// Who follows the status, by the credential of the first request.
-struct Viewer {
+/// What ended a wait.
+pub(super) enum Turn {
+    Changed,
+    /// Time went by.
+    Nothing,
+    /// The last event.
+    Closing(Event),
+    /// The viewer is not signed in any more, or has been told to leave.
+    Over,
+}
+
+/// Who follows a stream, by the credential of the first request.
+pub(super) struct Viewer {
     state: AppState,
     signed_in: SignedIn,
     asked_at: Timestamp,
@@ -101,8 +96,42 @@ struct Viewer {
 }
 
 impl Viewer {
+    pub(super) fn new(state: AppState, signed_in: SignedIn) -> Self {
+        Self {
+            asked_at: state.clock.now(),
+            signed_in,
+            is_told_to_leave: false,
+            state,
+        }
+    }
+
+    /// Cancelled when the server stops.
+    pub(super) fn stop(&self) -> CancellationToken {
+        self.state.stop.clone()
+    }
+
+    /// Waits for `changed`, while the server goes on and the viewer is signed in.
+    pub(super) async fn wait<E>(&mut self, changed: impl Future<Output = Result<(), E>>) -> Turn {
+        if self.is_told_to_leave {
+            return Turn::Over;
+        }
+        let stop = self.stop();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                self.is_told_to_leave = true;
+                Turn::Closing(closing())
+            }
+            () = tokio::time::sleep(HEARTBEAT) => match self.ask_again().await {
+                true => Turn::Nothing,
+                false => Turn::Over,
+            },
+            changed = changed => changed.map_or(Turn::Over, |()| Turn::Changed),
+        }
+    }
+
     /// Before a change is shown. Many changes in a row cost one question.
-    async fn may_look_on(&mut self) -> bool {
+    pub(super) async fn may_look_on(&mut self) -> bool {
         self.state.clock.now().since(self.asked_at) < ASK_AGAIN || self.ask_again().await
     }
 

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use pool::{Limits, ProjectId, Record, StoredMinute, Timestamp};
 
+use crate::analytics::CHARGED;
 use crate::store::{Rollup, StoredKey, UsageEvent};
-
-/// Outcomes that the provider charges for.
-const CHARGED: [&str; 4] = ["success", "blocked", "empty", "truncated"];
 
 /// Raises the counts of the records to those of the day's calls (by key, model and outcome), and adds records for cells
 /// that have none yet.

@@ -18,13 +18,12 @@ mod stream;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
+use futures::StreamExt as _;
 use pool::Outcome;
-use reqwest::Response;
 use reqwest::header::RETRY_AFTER;
 use secrecy::SecretString;
 
-use self::client::{Client, NoAnswer};
+use self::client::{Answered, Client, NoAnswer};
 use self::request::Address;
 use self::stream::Reader;
 use super::{Answer, Call, Failure, Mode, Provider};
@@ -110,23 +109,25 @@ impl Gemini {
     }
 
     /// What a refusal means. Its body is read within bounds and reaches nobody.
-    async fn judge_refusal(&self, response: Response) -> Failure {
-        let status = response.status().as_u16();
-        let retry_after = response
+    async fn judge_refusal(&self, answered: Answered) -> Failure {
+        let status = answered.response.status().as_u16();
+        let retry_after = answered
+            .response
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
-        let body = self.read_small(response).await;
+        let body = self.read_small(answered).await;
         classify::classify(status, retry_after.as_deref(), &body)
     }
 
     /// The body, or as much of it as came within the bounds of a refusal.
-    async fn read_small(&self, mut response: Response) -> Vec<u8> {
+    async fn read_small(&self, answered: Answered) -> Vec<u8> {
         let bytes_max = self.limits.refusal_bytes_max;
+        let mut pieces = std::pin::pin!(answered.into_body());
         let mut body = Vec::new();
         let reading = async {
-            while let Ok(Some(piece)) = response.chunk().await {
+            while let Some(Ok(piece)) = pieces.next().await {
                 let room = bytes_max - body.len();
                 body.extend_from_slice(&piece[..piece.len().min(room)]);
                 if body.len() == bytes_max {
@@ -145,14 +146,14 @@ impl Provider for Gemini {
     async fn generate(&self, call: Call) -> Result<Answer, Failure> {
         let total = tokio::time::sleep(self.limits.total_timeout);
         let request = request::generate(&self.address, &call).ok_or_else(unusable_key)?;
-        let response = self
+        let answered = self
             .client
             .send(request, self.limits.headers_timeout)
             .await
             .map_err(no_answer)?;
-        let status = response.status();
+        let status = answered.response.status();
         if !status.is_success() {
-            return Err(self.judge_refusal(response).await);
+            return Err(self.judge_refusal(answered).await);
         }
         let line_bytes_max = match call.mode {
             Mode::Streamed => self.limits.line_bytes_max,
@@ -160,22 +161,22 @@ impl Provider for Gemini {
             Mode::Whole => self.limits.body_bytes_max,
         };
         let reader = Reader::new(status.as_u16(), line_bytes_max, self.limits.body_bytes_max);
-        Ok(stream::answer(response.bytes_stream(), reader, self.limits.idle_timeout, total).boxed())
+        Ok(stream::answer(answered.into_body(), reader, self.limits.idle_timeout, total).boxed())
     }
 
     async fn probe(&self, secret: &SecretString, model: &str) -> Result<(), Failure> {
         let request = request::probe(&self.address, secret, model).ok_or_else(unusable_key)?;
-        let response = self
+        let answered = self
             .client
             .send(request, self.limits.headers_timeout)
             .await
             .map_err(no_answer)?;
-        if !response.status().is_success() {
-            return Err(self.judge_refusal(response).await);
+        let status = answered.response.status();
+        if !status.is_success() {
+            return Err(self.judge_refusal(answered).await);
         }
-        let status = response.status().as_u16();
-        let body = self.read_small(response).await;
-        classify::check_model(status, &body)
+        let body = self.read_small(answered).await;
+        classify::check_model(status.as_u16(), &body)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::info;
 
-use super::{JWT_SECRET_FILE, STORE_FILE, StartError, audit_log, open_store, refuse_lost, secret, unlock};
+use super::{JWT_SECRET_FILE, StartError, audit_log, open_store, secret, unlock};
 use crate::accounts::{Accounts, TokenSigner, record_new};
 use crate::audit::{Actor, Audit};
 use crate::clock::Clock;
@@ -22,15 +22,10 @@ pub struct OpenAccounts {
     pub store: Arc<dyn Store>,
 }
 
-/// Whether a store was made in the data folder before, also when it went missing.
-pub fn has_data(config: &Config) -> bool {
-    config.data_dir.join(STORE_FILE).exists() || refuse_lost(&config.data_dir).is_err()
-}
-
 /// # Errors
 /// [`StartError`]; `InUse` while a server runs on the same data.
 pub async fn open_accounts(config: &Config) -> Result<OpenAccounts, StartError> {
-    let (store, clock) = (open_store(&config.data_dir).await?, Clock::system());
+    let (store, clock) = (open_store(config).await?, Clock::system());
     let vault = unlock(config, &store, &clock).await?;
     Ok(OpenAccounts {
         audit: audit_log(&store, &clock, &vault),

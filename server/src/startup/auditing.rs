@@ -18,7 +18,7 @@ pub struct OpenAudit {
 /// # Errors
 /// [`StartError`]; `InUse` while a server runs on the same data.
 pub async fn open_audit(config: &Config) -> Result<OpenAudit, StartError> {
-    let (store, clock) = (open_store(&config.data_dir).await?, Clock::system());
+    let (store, clock) = (open_store(config).await?, Clock::system());
     let vault = unlock(config, &store, &clock).await?;
     Ok(OpenAudit {
         audit: audit_log(&store, &clock, &vault),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tracing::warn;
 
-use super::{OpenKeys, StartError, analysis_deps, engine, has_data, open_keys};
+use super::storing::has_data;
+use super::{OpenKeys, StartError, analysis_deps, open_keys};
 use crate::analysis::Deps;
 use crate::clock::Clock;
 use crate::config::{Config, Layers, Mistakes};
@@ -25,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub(super) fn of_server(config: &Config, analysis: &Arc<Deps>, keys: &Arc<Keys>, status: &StatusReader) -> Doctor {
     let clock = analysis.clock.clone();
     let service = Service {
-        engine: engine(),
+        engine: analysis.store.engine(),
         is_scratch: false,
         keys: Arc::clone(keys),
         analysis: Arc::clone(analysis),
@@ -84,7 +85,7 @@ impl From<StartError> for NotOpened {
 }
 
 async fn open(config: &Config) -> Result<(OpenKeys, Option<TempDir>), NotOpened> {
-    if has_data(config) {
+    if has_data(config).await {
         return Ok((open_keys(config).await?, None));
     }
     let scratch = TempDir::with_prefix("keypool-doctor-").map_err(|error| NotOpened {
@@ -93,6 +94,8 @@ async fn open(config: &Config) -> Result<(OpenKeys, Option<TempDir>), NotOpened>
     })?;
     let elsewhere = Config {
         data_dir: scratch.path().join("data"),
+        // A database that is not there yet is not made by looking either.
+        mongo: None,
         ..config.clone()
     };
     Ok((open_keys(&elsewhere).await?, Some(scratch)))
@@ -103,13 +106,10 @@ async fn service(config: &Config, opened: &OpenKeys, is_scratch: bool) -> Servic
     if let Err(error) = RuntimeSettings::open(config, Arc::clone(store), keys.pool.clone()).await {
         warn!(%error, "the settings made in the console could not be read");
     }
-    let (recorder, entries) = Recorder::new(config.analytics);
-    opened.tasks.spawn(usage::run(
-        entries,
-        Arc::clone(store),
-        recorder.recording(),
-        finish.clone(),
-    ));
+    let (recorder, entries) = Recorder::new(config.analytics.recording, config.analytics.durability);
+    opened
+        .tasks
+        .spawn(usage::run(entries, Arc::clone(store), finish.clone()));
     let clock = keys.clock.clone();
     let waiting = WaitingRoom::new(keys.pool.clone(), clock.clone(), config.queue);
     opened.tasks.spawn(waiting::run(waiting.clone(), finish.clone()));
@@ -122,7 +122,7 @@ async fn service(config: &Config, opened: &OpenKeys, is_scratch: bool) -> Servic
         (DEADLINE, finish.clone()),
     );
     Service {
-        engine: engine(),
+        engine: store.engine(),
         is_scratch,
         keys: Arc::clone(keys),
         analysis: Arc::new(analysis),

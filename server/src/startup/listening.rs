@@ -9,8 +9,11 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::StartError;
 use crate::http::Site;
 
-/// What an answer holds that its reader does not take, beside our own buffers.
+/// What is sent and not acknowledged: as much as a reader far away needs.
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
+/// Of that, what waits to be sent. More would be read from the provider, and kept as text, for a reader who does not take it.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 /// Connections that the system keeps until they are accepted.
 const BACKLOG: u32 = 4096;
 
@@ -27,6 +30,11 @@ pub(super) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), S
     .map_err(failed)?;
     // Every connection has it from its listener.
     socket.set_send_buffer_size(SEND_BUFFER_BYTES).map_err(failed)?;
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
+        // Not every system that calls itself Linux knows it.
+        tracing::warn!(%error, "TCP_NOTSENT_LOWAT could not be set: readers that stop hold more memory");
+    }
     // On Windows it would let two servers listen at once.
     #[cfg(unix)]
     socket.set_reuseaddr(true).map_err(failed)?;

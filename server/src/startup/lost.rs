@@ -13,6 +13,8 @@ const TRACES: [&str; 4] = [
     JWT_SECRET_FILE,
     "keypool.db.lock",
 ];
+/// What a start with MongoDB leaves in the folder.
+const MONGO_LOCK: &str = "mongo.lock";
 /// How the names of databases begin that a restore moved aside.
 pub(super) const ASIDE: &str = "keypool.db.before-restore-";
 
@@ -37,6 +39,11 @@ pub(super) fn refuse_lost(data_dir: &Path) -> Result<(), StartError> {
             ", or give the one that a restore moved aside its name back ({name}; the same for its -wal, if there is one)"
         )
     });
+    let in_mongo = fs::metadata(data_dir.join(MONGO_LOCK)).is_ok_and(|found| found.len() > 0);
+    let aside = match (aside, in_mongo) {
+        (_, true) => Some(", or set MONGO_URI again: this folder was in use with MongoDB".to_owned()),
+        (aside, false) => aside,
+    };
     Err(StartError::Lost {
         path: data_dir.join(STORE_FILE).display().to_string(),
         traces: traces.join(", "),

@@ -83,7 +83,7 @@ pub struct OpenKeys {
 /// # Errors
 /// [`StartError`]; `InUse` while a server runs on the same data.
 pub async fn open_keys(config: &Config) -> Result<OpenKeys, StartError> {
-    let (clock, store) = (Clock::system(), open_store(&config.data_dir).await?);
+    let (clock, store) = (Clock::system(), open_store(config).await?);
     let provider = Arc::new(Gemini::new(&config.gemini_base_url, gemini::Limits::default())?);
     let vault = unlock(config, &store, &clock).await?;
     let opened = Opened::open(config, &store, &vault, provider, &clock, false).await?;

@@ -45,6 +45,11 @@ pub enum RestoreError {
          (`chmod 600`)"
     )]
     NoMasterKey(String),
+    #[error(
+        "MONGO_URI is set, and a backup is of a store in SQLite: put a dump back with mongorestore, or remove MONGO_URI to restore \
+         this backup into DATA_DIR"
+    )]
+    InMongo,
     #[error("there is data in {0} already: restore into another DATA_DIR, or add --force to move that data aside")]
     Occupied(String),
     #[error(
@@ -84,6 +89,9 @@ pub async fn verify_backup(config: &Config, file: &Path) -> Result<BackupFacts, 
 /// # Errors
 /// [`RestoreError`]; `InUse` while a server runs on the data.
 pub async fn restore_backup(config: &Config, file: &Path, force: bool) -> Result<Restored, RestoreError> {
+    if config.mongo.is_some() {
+        return Err(RestoreError::InMongo);
+    }
     let data_dir = &config.data_dir;
     let there = data_dir.join(STORE_FILE);
     let was_there = data_dir.exists();
@@ -261,7 +269,7 @@ pub struct OpenBackups {
 /// # Errors
 /// [`StartError`]; `InUse` while a server runs on the same data.
 pub async fn open_backups(config: &Config) -> Result<OpenBackups, StartError> {
-    let store = super::open_store(&config.data_dir).await?;
+    let store = super::open_store(config).await?;
     let clock = Clock::system();
     let vault = super::unlock(config, &store, &clock).await?;
     Ok(OpenBackups {

@@ -10,6 +10,7 @@ use super::doctor;
 use crate::accounts::{Accounts, SignedInBy};
 use crate::alerts::Alerts;
 use crate::analysis::Deps;
+use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
 use crate::backend::PageBackend;
@@ -71,6 +72,7 @@ pub(super) struct Surroundings {
     pub(super) stop: CancellationToken,
     pub(super) settings: RuntimeSettings,
     pub(super) notifier: Notifier,
+    pub(super) analytics: Analytics,
     pub(super) alerts: Alerts,
     pub(super) idempotency: Arc<Idempotency>,
     pub(super) tokens: ApiTokens,
@@ -86,6 +88,15 @@ pub(super) fn status_reader(config: &Config, pool: &SharedPool, clock: &Clock, s
         fallback_models: config.fallback_models.clone(),
         queue: config.queue,
         simulated,
+    }
+}
+
+pub(super) fn analytics(analysis: &Deps, status: StatusReader) -> Analytics {
+    Analytics {
+        store: Arc::clone(&analysis.store),
+        clock: analysis.clock.clone(),
+        recorder: analysis.recorder.clone(),
+        status,
     }
 }
 
@@ -114,6 +125,7 @@ pub(super) fn services(
         by: SignedInBy::Other,
     };
     Services {
+        analytics: around.analytics,
         accounts,
         tokens,
         audit,

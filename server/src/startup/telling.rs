@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::alerts::{self, Alerts, no_forecast};
+use crate::alerts::{self, Alerts};
 use crate::announcer::{self, Announcer};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -16,8 +16,7 @@ use crate::notify::webhook::Webhook;
 use crate::notify::{self, Channel, Notifier, SetupError};
 use crate::schedule;
 use crate::status::StatusReader;
-use crate::store::{Store, StoreError};
-use crate::usage::Recording;
+use crate::store::Store;
 
 /// Notifications before their tasks run.
 pub(super) struct Telling {
@@ -56,18 +55,6 @@ impl Telling {
             notifications,
             changes,
         })
-    }
-
-    /// The alerts over what is announced.
-    pub(super) async fn alerts(&self, status: StatusReader, recording: Recording) -> Result<Alerts, StoreError> {
-        let sources = alerts::Sources {
-            status,
-            store: Arc::clone(&self.store),
-            recording,
-            // THE ONE PLACE to connect the forecast of quotas that run dry.
-            forecast: no_forecast(),
-        };
-        Alerts::open(sources, self.notifier.clone(), self.clock.clone()).await
     }
 
     /// Starts what looks, announces and delivers. Delivery goes on until the last answers are out.

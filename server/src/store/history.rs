@@ -1,4 +1,4 @@
-//! Places in a user's history.
+//! Places in a list that is ordered by instant and id.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -35,10 +35,10 @@ use serde_json::Value;
 
 use super::{
     AuditEntry, AuditFilter, AuditHead, Begun, Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, EventBounds,
-    EventCursor, EventFilter, EventPage, IncidentChange, IncidentNews, IncidentPage, KeyChange, Level, LinkKind,
-    LinkUse, NewStoredKey, NotificationPage, Order, Result, Rollup, RollupQuery, Rotation, SealedValue, Store,
-    StoredAnalysis, StoredApiToken, StoredIdempotency, StoredIncident, StoredKey, StoredLink, StoredNotification,
-    StoredRefreshToken, StoredSecondFactor, StoredSession, StoredSignIn, StoredUser, Successor, UsageEvent, UserChange,
+    EventFilter, EventPage, IncidentChange, IncidentNews, IncidentPage, KeyChange, Level, LinkKind, LinkUse,
+    NewStoredKey, NotificationPage, Order, Result, Rollup, RollupQuery, Rotation, SealedValue, Store, StoredAnalysis,
+    StoredApiToken, StoredIdempotency, StoredIncident, StoredKey, StoredLink, StoredNotification, StoredRefreshToken,
+    StoredSecondFactor, StoredSession, StoredSignIn, StoredUser, Successor, UsageEvent, UserChange,
 };
 use crate::email::Email;
 pub use offline::{Access, Held, check_whole, end_access, hold, lock_path, settle};
@@ -71,6 +71,10 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn engine(&self) -> String {
+        format!("SQLite {}", rusqlite::version())
+    }
+
     async fn ready(&self) -> Result<()> {
         self.writer.run(|_| Ok(())).await?;
         self.schema_version().await.map(|_| ())
@@ -554,7 +558,7 @@ impl Store for SqliteStore {
         &self,
         filter: EventFilter,
         order: Order,
-        cursor: Option<EventCursor>,
+        cursor: Option<Cursor>,
         bounds: EventBounds,
     ) -> Result<EventPage> {
         self.readers
@@ -583,9 +587,8 @@ impl Store for SqliteStore {
                 .run(move |connection| usage::rollup_prefixes(connection, level))
                 .await?;
             for prefix in prefixes {
-                self.writer
-                    .run(move |connection| usage::prune_rollups(connection, level, prefix, before))
-                    .await?;
+                let piece = move |connection: &Connection| usage::prune_rollups(connection, level, prefix, before);
+                while self.writer.run(piece).await? == usage::PRUNED_AT_ONCE {}
             }
         }
         Ok(pruned)

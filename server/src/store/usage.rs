@@ -8,7 +8,7 @@ use pool::Timestamp;
 
 pub use rolling::{Added, Slot, roll_up};
 
-use super::{EventKind, UsageEvent};
+use super::{Cursor, EventKind, UsageEvent};
 use crate::latency::Latency;
 
 /// How long the interval of a rollup is. Intervals begin at whole multiples since the Unix epoch, so days are UTC's.
@@ -224,13 +224,6 @@ pub struct EventFilter {
     pub request_id: Option<String>,
 }
 
-/// Where a list of events goes on: behind the event with this instant and id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventCursor {
-    pub at: Timestamp,
-    pub id: String,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     NewestFirst,
@@ -250,5 +243,5 @@ pub struct EventPage {
     pub events: Vec<UsageEvent>,
     /// Where to go on; absent when there is nothing behind. It may be behind the last event of the page, where more were
     /// looked at than found.
-    pub next: Option<EventCursor>,
+    pub next: Option<Cursor>,
 }

@@ -419,38 +419,54 @@ async fn the_history_comes_in_pages() {
     app.stop().await;
 }
 
+async fn page(app: &App) -> String {
+    let response = app.request(Method::GET, "/admin/alerts").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.text().await.unwrap()
+}
+
+/// Status, where it leads, and the page.
+async fn send(app: &App, path: &str, fields: &[(&str, &str)]) -> (u16, Option<String>, String) {
+    let response = app.request(Method::POST, path).form(fields).send().await.unwrap();
+    let place = response
+        .headers()
+        .get("location")
+        .map(|place| place.to_str().unwrap().to_owned());
+    (response.status().as_u16(), place, response.text().await.unwrap())
+}
+
 #[tokio::test]
-async fn the_page_works_without_script() {
+async fn alerts_are_acted_on_without_script() {
     let app = spawn(Setup::default()).await;
     let admin = app.admin().await;
     let id = lose_a_key(&app, &admin, 2).await;
     app.browser(ADMIN).await;
-    let page = async || {
-        let response = app.request(Method::GET, "/admin/alerts").send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        response.text().await.unwrap()
-    };
-    let html = page().await;
+    let html = page(&app).await;
     assert!(
         html.contains("Key 2 was revoked by the provider") && html.contains("Low success rate of a key"),
         "{html}"
     );
-    let send = async |path: &str, fields: &[(&str, &str)]| {
-        let response = app.request(Method::POST, path).form(fields).send().await.unwrap();
-        let place = response
-            .headers()
-            .get("location")
-            .map(|place| place.to_str().unwrap().to_owned());
-        (response.status().as_u16(), place, response.text().await.unwrap())
-    };
-    let (status, place, _) = send(&format!("/admin/alerts/{id}/acknowledge"), &[]).await;
+    let (status, place, _) = send(&app, &format!("/admin/alerts/{id}/acknowledge"), &[]).await;
     assert_eq!(
         (status, place.as_deref()),
         (303, Some("/admin/alerts?done=alert-acknowledged"))
     );
-    assert!(page().await.contains(&format!("acknowledged by {ADMIN}")));
-    let (status, _, html) = send(&format!("/admin/alerts/{id}/silence"), &[("minutes", "soon")]).await;
+    assert!(page(&app).await.contains(&format!("acknowledged by {ADMIN}")));
+    let (status, _, html) = send(&app, &format!("/admin/alerts/{id}/silence"), &[("minutes", "soon")]).await;
     assert!(status == 400 && html.contains("Choose one of the times."), "{html}");
+    let (status, _, html) = send(&app, "/admin/alerts/test", &[]).await;
+    assert!(
+        status == 200 && html.contains("Test sent") && html.contains("Delivered"),
+        "{html}"
+    );
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_rule_is_tried_changed_and_reset_without_script() {
+    let app = spawn(Setup::default()).await;
+    let admin = app.admin().await;
+    app.browser(ADMIN).await;
     let rule = "/admin/alerts/rules/latency_jump";
     let typed = [
         ("enabled", "on"),
@@ -459,13 +475,13 @@ async fn the_page_works_without_script() {
         ("windowMinutes", "5"),
         ("minSamples", ""),
     ];
-    let (status, _, html) = send(rule, &typed).await;
+    let (status, _, html) = send(&app, rule, &typed).await;
     assert!(
         status == 400 && html.contains("must be a number from 1.2 to 100") && html.contains(r#"value="1000""#),
         "{html}"
     );
     let typed = typed.map(|(name, value)| (name, if name == "threshold" { "3.5" } else { value }));
-    let (status, _, html) = send(&format!("{rule}/preview"), &typed).await;
+    let (status, _, html) = send(&app, &format!("{rule}/preview"), &typed).await;
     assert!(
         status == 200 && html.contains("It would have opened no alert.") && html.contains(r#"value="3.5""#),
         "{html}"
@@ -476,7 +492,7 @@ async fn the_page_works_without_script() {
         rules.into_iter().find(|rule| rule["id"] == "latency_jump").unwrap()
     };
     assert_eq!(of_rule().await["changed"], false, "a preview changes nothing");
-    let (status, ..) = send(rule, &typed).await;
+    let (status, ..) = send(&app, rule, &typed).await;
     assert_eq!(status, 303);
     let changed = of_rule().await;
     assert_eq!(
@@ -488,11 +504,36 @@ async fn the_page_works_without_script() {
         ),
         (&json!(3.5), &json!(5), &json!(20), &json!("low"))
     );
-    send(&format!("{rule}/reset"), &[]).await;
+    send(&app, &format!("{rule}/reset"), &[]).await;
     assert_eq!(of_rule().await["changed"], false);
-    let (status, _, html) = send("/admin/alerts/test", &[]).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_overview_shows_what_is_and_was_wrong_of_late() {
+    let app = spawn(Setup::default()).await;
+    let admin = app.admin().await;
+    app.browser(ADMIN).await;
+    let live = async || {
+        let response = app.request(Method::GET, "/overview/live").send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.text().await.unwrap()
+    };
+    assert!(live().await.contains("No rule has found anything wrong."));
+    let id = lose_a_key(&app, &admin, 2).await;
+    let html = live().await;
+    for part in [
+        "Key 2 was revoked by the provider",
+        "Critical",
+        "Open",
+        r#"href="/admin/alerts""#,
+    ] {
+        assert!(html.contains(part), "{part} is missing in {html}");
+    }
+    act(&app, &admin, &id, "resolve", None).await;
+    let html = live().await;
     assert!(
-        status == 200 && html.contains("Test sent") && html.contains("Delivered"),
+        html.contains("Key 2 was revoked by the provider") && html.contains("Resolved"),
         "{html}"
     );
     app.stop().await;

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod alerts;
+mod analytics;
 mod api;
 mod audit;
 mod backup;
@@ -23,6 +24,7 @@ mod headers;
 mod idempotency;
 mod keys;
 mod limits;
+mod mongo;
 mod notify;
 mod outbound;
 mod pages;

@@ -401,12 +401,12 @@ async fn an_answer_that_comes_after_its_account_is_gone_is_not_kept() {
     let data = TempDir::new().unwrap();
     let store: std::sync::Arc<dyn Store> =
         std::sync::Arc::new(SqliteStore::open(&data.path().join("keypool.db")).unwrap());
-    let (recorder, entries) = server::usage::Recorder::new(true);
+    let (recorder, entries) = server::usage::Recorder::new(true, server::usage::Durability::Group);
     let finish = tokio_util::sync::CancellationToken::new();
     let entry = server::usage::Entry::Analysis(Box::new(stored("nobody-any-more", 1, PROMPT_MARK)));
     recorder.record(entry);
     finish.cancel();
-    server::usage::run(entries, std::sync::Arc::clone(&store), recorder.recording(), finish).await;
+    server::usage::run(entries, std::sync::Arc::clone(&store), finish).await;
     let page = store.analyses("nobody-any-more", None, 10).await.unwrap();
     assert_eq!(page.items, Vec::new());
     assert_eq!(marked_files(data.path()), BTreeMap::new());

@@ -107,7 +107,7 @@ fn config_check_prints_no_value_that_is_at_fault() {
         let output = keypool(data.path())
             .env("GOOGLE_AI_BASE_URL", "http://user:canary-1@127.0.0.1:9")
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:canary-2@127.0.0.1:9")
-            .env("MONGO_URI", "mongodb://user:canary-3@127.0.0.1/keypool")
+            .env("MONGO_URI", "mongodb://user:canary-3@127.0.0.1/admin")
             .args(["config", "check"])
             .args(json.then_some("--json"))
             .output()

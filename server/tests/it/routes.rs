@@ -51,6 +51,11 @@ const TABLE: &[(&str, &str, Policy)] = &[
     ("/admin/users/{id}/role", "POST", Admin),
     ("/admin/users/{id}/sign-out", "POST", Admin),
     ("/admin/users/{id}/two-factor", "POST", Admin),
+    ("/analytics/errors", "GET", Viewer(Person)),
+    ("/analytics/forecast", "GET", Viewer(Person)),
+    ("/analytics/hourly-pattern", "GET", Viewer(Person)),
+    ("/analytics/latency", "GET", Viewer(Person)),
+    ("/analytics/usage", "GET", Viewer(Person)),
     ("/api/admin/alerts", "GET", Admin),
     ("/api/admin/alerts/history", "GET", Admin),
     ("/api/admin/alerts/rules/{id}", "PUT", Admin),
@@ -99,6 +104,18 @@ const TABLE: &[(&str, &str, Policy)] = &[
     ("/api/ai-analysis/analyze/stream", "POST", User(Analyze)),
     ("/api/ai-analysis/service-status", "GET", User(Status)),
     ("/api/ai-analysis/service-status/stream", "GET", User(Status)),
+    ("/api/analytics/api-usage", "GET", Viewer(Analytics)),
+    ("/api/analytics/errors", "GET", Viewer(Analytics)),
+    ("/api/analytics/export.csv", "GET", Viewer(Analytics)),
+    ("/api/analytics/export.json", "GET", Viewer(Analytics)),
+    ("/api/analytics/forecast", "GET", Viewer(Analytics)),
+    ("/api/analytics/hourly-pattern", "GET", Viewer(Analytics)),
+    ("/api/analytics/overview", "GET", Viewer(Analytics)),
+    ("/api/analytics/real-time-metrics", "GET", Viewer(Analytics)),
+    ("/api/analytics/requests", "GET", Viewer(Analytics)),
+    ("/api/analytics/requests/{id}", "GET", Viewer(Analytics)),
+    ("/api/analytics/stream", "GET", Viewer(Analytics)),
+    ("/api/analytics/timeseries", "GET", Viewer(Analytics)),
     ("/api/auth/login", "POST", Anyone),
     ("/api/auth/logout", "POST", Anyone),
     ("/api/auth/me", "DELETE GET PATCH", User(Person)),
@@ -122,9 +139,14 @@ const TABLE: &[(&str, &str, Policy)] = &[
     ("/history/{id}/answer", "GET", User(Person)),
     ("/history/{id}/delete", "POST", User(Person)),
     ("/invitation", "GET POST", Anyone),
+    ("/overview", "GET", Viewer(Person)),
+    ("/overview/live", "GET", Viewer(Person)),
     ("/password", "GET POST", Anyone),
     ("/readyz", "GET", Anyone),
     ("/register", "GET POST", Anyone),
+    ("/requests", "GET", Viewer(Person)),
+    ("/requests/live", "GET", Viewer(Person)),
+    ("/requests/{id}", "GET", Viewer(Person)),
     ("/set-up", "GET POST", Anyone),
     ("/set-up/key", "GET POST", Admin),
     ("/sign-in", "GET POST", Anyone),
@@ -304,7 +326,8 @@ fn gives_a_way_in(method: &Method, path: &str) -> bool {
 
 /// What somebody without a credential gets.
 fn nobody(path: &str) -> u16 {
-    let is_for_programs = path.starts_with("/api/") || path.ends_with("/answer") || path == "/history/recent";
+    let is_for_programs =
+        path.starts_with("/api/") || path.ends_with("/answer") || path.ends_with("/live") || path == "/history/recent";
     if is_for_programs { 401 } else { 303 }
 }
 

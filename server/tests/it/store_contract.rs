@@ -6,6 +6,7 @@ mod audit;
 mod erasing;
 mod history;
 mod idempotency;
+mod in_mongo;
 mod incidents;
 mod keys;
 mod links;
@@ -26,6 +27,8 @@ use server::email::Email;
 use server::store::sqlite::SqliteStore;
 use server::store::{Store, StoredRefreshToken, StoredSession, StoredSignIn, StoredUser, Successor};
 
+use crate::support::mongod::Scratch;
+
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 macro_rules! contract {
@@ -37,6 +40,18 @@ macro_rules! contract {
                     let dir = tempfile::tempdir().unwrap();
                     let store = super::SqliteStore::open(&dir.path().join("keypool.db")).unwrap();
                     super::$group::$name(&store).await;
+                }
+            )*
+        }
+
+        mod mongo {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let place = super::Scratch::new().await;
+                    let store = place.open().await.unwrap();
+                    super::$group::$name(&store).await;
+                    place.clear(store).await;
                 }
             )*
         }
@@ -57,6 +72,7 @@ contract![
     accounts::a_changed_role_or_password_ends_what_was_signed_in,
     accounts::what_was_checked_before_a_change_begins_nothing_after_it,
     accounts::a_set_up_link_makes_one_admin,
+    accounts::of_many_first_admins_at_the_same_time_one_is_made,
     accounts::a_set_up_link_outlives_a_form_that_is_refused,
     sessions::sessions_are_kept_until_they_are_ended,
     sessions::the_sessions_of_a_user_are_listed_while_they_last,
@@ -64,6 +80,7 @@ contract![
     sign_ins::a_refresh_token_is_good_once,
     sign_ins::a_refresh_token_used_twice_revokes_its_family,
     sign_ins::concurrent_uses_of_a_refresh_token_have_one_winner,
+    sign_ins::what_begins_or_goes_on_while_everything_ends_ends_too,
     sign_ins::a_sign_in_lives_as_long_as_its_tokens,
     sign_ins::a_sign_in_is_ended_by_its_user_only,
     sign_ins::a_sign_in_ends_in_the_end_however_much_it_is_used,
@@ -103,6 +120,7 @@ contract![
     history::an_analysis_belongs_to_its_user,
     usage::usage_is_stored_once_however_often_it_is_sent,
     usage::an_event_is_listed_as_it_was_appended,
+    usage::the_last_events_of_a_deleted_user_are_nobodys,
     usage::events_of_one_instant_are_paged_without_loss,
     usage::events_are_filtered_by_all_that_is_asked,
     usage::a_search_stops_where_it_has_looked_at_enough,

@@ -1,5 +1,7 @@
 //! A whole server on a free port, with a hand-moved clock and the simulator as its provider.
 
+pub(crate) mod mongod;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ pub(crate) struct App {
     /// Keeps none, as a program does.
     programs: Client,
     pub(crate) pool: server::shared_pool::SharedPool,
+    pub(crate) analytics: server::analytics::Analytics,
     pub(crate) set_up_token: Option<secrecy::SecretString>,
     // Before the folder itself, which goes when it is dropped.
     _watched: Watched,
@@ -93,6 +96,7 @@ async fn spawn_on(setup: Setup, sim: Simulator, data: TempDir, clock: Clock) -> 
     };
     let server = startup::build(options).await.unwrap();
     let (base, pool) = (format!("http://{}", server.address), server.pool.clone());
+    let analytics = server.analytics.clone();
     let set_up_token = server.set_up_token.clone();
     let stop = CancellationToken::new();
     let stopped = stop.clone();
@@ -109,6 +113,7 @@ async fn spawn_on(setup: Setup, sim: Simulator, data: TempDir, clock: Clock) -> 
         client: client(true),
         programs: client(false),
         pool,
+        analytics,
         set_up_token,
         _watched: Watched::new(data.path()),
         data: Some(data),

@@ -85,13 +85,14 @@ fn the_simulator_names_no_crate_of_ours() {
 fn only_startup_names_an_adapter() {
     check(
         "server/src",
-        &["gemini::", "sqlite::"],
+        &["gemini::", "sqlite::", "mongo::"],
         &["server/src/startup", "server/src/provider", "server/src/store"],
     );
 }
 
 #[test]
 fn adapters_know_their_own_port_only() {
+    check("server/src", &["rusqlite::", "mongodb::"], &["server/src/store"]);
     check(
         "server/src/provider",
         &[
@@ -176,6 +177,7 @@ fn secrets_are_exposed_only_where_they_are_kept_and_where_they_are_sent() {
         "server/src/notify/",
         "server/src/startup",
         "server/src/scrub",
+        "server/src/store/mongo/connecting.rs",
     ];
     check("server/src", &["expose_secret"], &allowed);
 }

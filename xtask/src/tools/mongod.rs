@@ -1,6 +1,7 @@
 //! A real MongoDB for the tests of the MongoDB store, in `target/tools/mongod`. Never shipped.
 //!
-//! It comes from a wheel, because Debian packages no mongod. `MONGO_URI` in the environment takes its place.
+//! It comes from a wheel, because Debian packages no mongod. `MONGO_URI` in the environment takes its place, but for the few
+//! tests that stop a server: those put one of their own there, as `target/tools/mongod`.
 
 use std::env;
 use std::fs;
@@ -33,19 +34,19 @@ const SYSTEM_TOOLS: &[SystemTool] = &[
     },
 ];
 
-/// Puts mongod in its place if it can. That it cannot is said and no error: no test needs it yet.
-pub(super) fn ensure(workspace: &Workspace) {
+/// Puts mongod in its place. Where there is none to put there, tests need the setting, and say so.
+pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
     let program = workspace.target.join("tools/mongod");
     if program.is_file() || env::var_os("MONGO_URI").is_some() {
-        return;
+        return Ok(());
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        println!("mongod: skipped, there is one for Linux on x86-64 only; set MONGO_URI to use another");
-        return;
+        println!(
+            "mongod: skipped, there is one for Linux on x86-64 only; set MONGO_URI to a replica set for the tests"
+        );
+        return Ok(());
     }
-    if let Err(error) = timed("mongod", || install(workspace, &program)) {
-        println!("mongod: skipped, no test needs it yet ({error:#})");
-    }
+    timed("mongod", || install(workspace, &program)).context("mongod, which the tests of the MongoDB store need")
 }
 
 fn install(workspace: &Workspace, program: &Path) -> Result<()> {

@@ -7,10 +7,10 @@ use leptos::prelude::*;
 use serde::Deserialize;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::Closure;
-use web_sys::{EventSource, MessageEvent};
 
 use super::pace::Pace;
 use super::{Feed, Link};
+use crate::islands::browser::source::Source;
 use crate::islands::browser::{self, http};
 use crate::types::{KeyStatus, PublicStatus, ServiceStatus};
 
@@ -27,21 +27,7 @@ struct Hub {
     feeds: Vec<Feed>,
     signed_in: bool,
     pace: Pace,
-    stream: Option<Stream>,
-}
-
-struct Stream {
-    source: EventSource,
-    broken: bool,
-    // Kept as long as the browser may call them.
-    _on_status: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut()>,
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.source.close();
-    }
+    stream: Option<Source>,
 }
 
 /// Adds an island. The first one starts the clock.
@@ -94,7 +80,7 @@ fn tick() {
         return;
     }
     let poll = HUB.with_borrow_mut(|hub| {
-        if hub.stream.as_ref().is_some_and(|stream| stream.broken) {
+        if hub.stream.as_ref().is_some_and(Source::is_broken) {
             hub.stream = None;
             hub.pace.stream_broke(now_ms, js_sys::Math::random());
         }
@@ -115,34 +101,12 @@ fn tick() {
     }
 }
 
-fn open() -> Option<Stream> {
-    let source = EventSource::new(STREAM_URL).ok()?;
-    let on_status = Closure::<dyn FnMut(MessageEvent)>::new(|event: MessageEvent| {
-        let data = event.data().as_string().unwrap_or_default();
+fn open() -> Option<Source> {
+    Source::open(STREAM_URL, &["status"], |_, data| {
         if let Ok(status) = serde_json::from_str::<ServiceStatus>(&data) {
             HUB.with_borrow_mut(|hub| hub.pace.streamed(browser::now_ms()));
             deliver(PublicStatus::from(&status), Some(status.available_keys), Link::Streamed);
         }
-    });
-    // The browser would try again by itself, but without limit and not after a refusal; the pace decides instead. It is only
-    // marked here: dropping the stream inside its own handler would free the handler that runs.
-    let on_error = Closure::<dyn FnMut()>::new(|| {
-        HUB.with_borrow_mut(|hub| {
-            if let Some(stream) = &mut hub.stream {
-                stream.source.close();
-                stream.broken = true;
-            }
-        });
-    });
-    source
-        .add_event_listener_with_callback("status", on_status.as_ref().unchecked_ref())
-        .ok()?;
-    source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-    Some(Stream {
-        source,
-        broken: false,
-        _on_status: on_status,
-        _on_error: on_error,
     })
 }
 
@@ -174,7 +138,7 @@ async fn ask(signed_in: bool) {
 fn deliver(status: PublicStatus, keys: Option<Vec<KeyStatus>>, link: Link) {
     let now_ms = browser::now_ms();
     // An answer to a question does not end a stream that runs beside it.
-    let streams = HUB.with_borrow(|hub| hub.stream.as_ref().is_some_and(|stream| !stream.broken));
+    let streams = HUB.with_borrow(|hub| hub.stream.as_ref().is_some_and(|stream| !stream.is_broken()));
     publish(|feed| {
         feed.now_ms.set(now_ms);
         feed.live.update(|live| {

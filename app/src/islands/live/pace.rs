@@ -8,7 +8,7 @@ const RETRY_MS: u64 = 1_000;
 const RETRY_MS_MAX: u64 = 60_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(in crate::islands) struct Pace {
     next_poll_at_ms: u64,
     next_stream_at_ms: u64,
     poll_failures: u32,
@@ -16,23 +16,23 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn wants_poll(&self, now_ms: u64) -> bool {
+    pub(in crate::islands) fn wants_poll(&self, now_ms: u64) -> bool {
         now_ms >= self.next_poll_at_ms
     }
 
-    pub(super) fn wants_stream(&self, now_ms: u64) -> bool {
+    pub(in crate::islands) fn wants_stream(&self, now_ms: u64) -> bool {
         now_ms >= self.next_stream_at_ms
     }
 
     /// The stream brought a state: nobody needs to ask for a while.
-    pub(super) fn streamed(&mut self, now_ms: u64) {
+    pub(in crate::islands) fn streamed(&mut self, now_ms: u64) {
         self.stream_failures = 0;
         self.poll_failures = 0;
         self.next_poll_at_ms = now_ms + QUIET_MS;
     }
 
     /// `chance` from 0 to 1 spreads the tabs that a restart made ask at once.
-    pub(super) fn stream_broke(&mut self, now_ms: u64, chance: f64) {
+    pub(in crate::islands) fn stream_broke(&mut self, now_ms: u64, chance: f64) {
         let wait_ms = RETRY_MS
             .saturating_mul(1 << self.stream_failures.min(10))
             .min(RETRY_MS_MAX);
@@ -42,17 +42,17 @@ impl Pace {
     }
 
     /// A question is under way: no second one before its time.
-    pub(super) fn polled(&mut self, now_ms: u64, chance: f64) {
+    pub(in crate::islands) fn polled(&mut self, now_ms: u64, chance: f64) {
         let wait_ms = POLL_MS.saturating_mul(1 << self.poll_failures.min(2)).min(RETRY_MS_MAX);
         self.next_poll_at_ms = now_ms + spread(wait_ms, chance);
     }
 
-    pub(super) fn poll_ended(&mut self, worked: bool) {
+    pub(in crate::islands) fn poll_ended(&mut self, worked: bool) {
         self.poll_failures = if worked { 0 } else { self.poll_failures + 1 };
     }
 
     /// The tab is looked at again, or the network is back: now is the time for both.
-    pub(super) fn hurry(&mut self) {
+    pub(in crate::islands) fn hurry(&mut self) {
         *self = Self::default();
     }
 }

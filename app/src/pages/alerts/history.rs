@@ -1,9 +1,9 @@
 use leptos::prelude::*;
 
-use crate::components::{Icon, Pill, SeverityPill, When};
+use crate::components::{Icon, IncidentPill, SeverityPill, When};
 use crate::pages::query;
 use crate::text::{self, alerts as words};
-use crate::types::{Incident, IncidentPage, IncidentState};
+use crate::types::{Incident, IncidentPage};
 
 #[component]
 pub(super) fn History(page: IncidentPage, is_first: bool) -> impl IntoView {
@@ -57,12 +57,6 @@ pub(super) fn History(page: IncidentPage, is_first: bool) -> impl IntoView {
 
 #[component]
 fn Row(incident: Incident) -> impl IntoView {
-    let (tone, icon) = match incident.state {
-        IncidentState::Open => ("tone-partial", "partial"),
-        IncidentState::Acknowledged => ("tone-maintenance", "check"),
-        IncidentState::Silenced => ("tone-unknown", "disabled"),
-        IncidentState::Resolved => ("tone-ok", "operational"),
-    };
     let ended = match incident.resolved_at {
         Some(at) => view! { <When at zone_shown=true/> }.into_any(),
         None => text::NEVER.into_any(),
@@ -74,7 +68,7 @@ fn Row(incident: Incident) -> impl IntoView {
                 <span class="label muted">{incident.title}</span>
             </th>
             <td data-label=words::SEVERITY><SeverityPill severity=incident.severity/></td>
-            <td data-label=words::STATE><Pill tone icon word=words::state(incident.state)/></td>
+            <td data-label=words::STATE><IncidentPill state=incident.state/></td>
             <td class="muted" data-label=words::OPENED><When at=incident.opened_at zone_shown=true/></td>
             <td class="muted" data-label=words::ENDED>{ended}</td>
         </tr>

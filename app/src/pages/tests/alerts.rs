@@ -158,19 +158,34 @@ fn a_store_that_is_down_is_said_with_a_way_to_try_again() {
 }
 
 #[test]
-fn the_overview_shows_a_few_alerts_or_that_there_is_none() {
+fn recent_alerts_say_what_became_of_them_or_that_there_is_none() {
     use leptos::prelude::*;
 
     use crate::components::RecentAlerts;
-    let html = |count: usize| {
-        let alerts = vec![super::fixture::incident("i1", false); count];
-        Owner::new_root(None).with(|| view! { <RecentAlerts alerts/> }.to_html())
+    use crate::types::{Incident, IncidentState};
+    let html = |alerts: Vec<Incident>, has_page: bool| {
+        let when = |at: &str| at.to_owned().into_any();
+        Owner::new_root(None).with(|| view! { <RecentAlerts alerts has_page when/> }.to_html())
     };
-    assert!(html(0).contains("No rule finds anything wrong."));
-    let many = html(9);
-    assert_eq!(many.matches("API Key 2 has low success rate").count(), 5, "{many}");
+    assert!(html(Vec::new(), true).contains("No rule has found anything wrong."));
+    let over = Incident {
+        state: IncidentState::Resolved,
+        resolved_at: Some("2026-11-24T05:00:00Z".to_owned()),
+        ..super::fixture::incident("i2", false)
+    };
+    let shown = html(vec![super::fixture::incident("i1", true), over], true).replace("<!>", "");
+    for part in [
+        "API Key 2 has low success rate: 61.5%",
+        "Medium",
+        "Silenced",
+        "Resolved",
+        "since 2026-11-24T03:40:00Z until 2026-11-24T05:00:00Z",
+        r#"href="/admin/alerts""#,
+    ] {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
     assert!(
-        many.contains(r#"href="/admin/alerts""#) && many.contains("Medium"),
-        "{many}"
+        !html(Vec::new(), false).contains("/admin/alerts"),
+        "viewers have no such page"
     );
 }

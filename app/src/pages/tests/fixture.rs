@@ -8,7 +8,8 @@ use futures::StreamExt;
 use leptos::prelude::*;
 use leptos_router::location::RequestUrl;
 
-use crate::backend::{AuditQuery, Backend, BackendRef, MayRegister};
+use super::usage_fixture::UsageFixture;
+use crate::backend::{AuditQuery, Backend, BackendRef, MayRegister, UsageBackendRef};
 use crate::context::{PageContext, RefusedForm, Theme};
 use crate::error::{AppError, ErrorCode};
 use crate::types::{
@@ -31,6 +32,7 @@ pub(super) struct Fixture {
     pub(super) down: bool,
     pub(super) tampered: bool,
     pub(super) simulated: bool,
+    pub(super) usage: UsageFixture,
 }
 
 impl Default for Fixture {
@@ -51,6 +53,7 @@ impl Default for Fixture {
             down: false,
             tampered: false,
             simulated: false,
+            usage: UsageFixture::default(),
         }
     }
 }
@@ -235,6 +238,10 @@ impl Backend for Fixture {
             }],
             evaluated_at: Some("2026-11-24T03:48:00Z".to_owned()),
         })
+    }
+
+    async fn recent_alerts(&self) -> Result<Vec<Incident>, AppError> {
+        Ok(self.alerts().await?.incidents)
     }
 
     async fn alert_history(&self, cursor: Option<&str>) -> Result<IncidentPage, AppError> {
@@ -461,6 +468,11 @@ pub(super) fn signed_in() -> PageContext {
     }
 }
 
+pub(super) fn signed_in_as(role: Role) -> PageContext {
+    let user = signed_in().user.map(|user| User { role, ..user });
+    PageContext { user, ..signed_in() }
+}
+
 pub(super) fn signed_out() -> PageContext {
     PageContext {
         user: None,
@@ -493,6 +505,7 @@ pub(super) fn render(path: &str, context: PageContext, fixture: Fixture) -> (u16
             path: path.to_owned(),
             ..context
         });
+        provide_context::<UsageBackendRef>(Arc::new(fixture.usage.clone()));
         provide_context::<BackendRef>(Arc::new(fixture));
         provide_context(RequestUrl::new(path));
         provide_context(status.clone());

@@ -114,6 +114,14 @@ fn a_page_holds_nothing_the_content_security_policy_forbids() {
         "/invitation?token=g00d",
         "/password?token=g00d",
         "/nowhere",
+        "/overview",
+        "/analytics/usage",
+        "/analytics/hourly-pattern",
+        "/analytics/errors",
+        "/analytics/latency",
+        "/analytics/forecast",
+        "/requests?status=failed",
+        "/requests/r1",
     ];
     for path in paths {
         let (_, html) = render(

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::alerts::tally::{Share, Tally};
-use crate::alerts::{DryCell, Measured, PoolFacts};
+use crate::alerts::{Measured, PoolFacts};
+use crate::analytics::DryCell;
 use crate::announcer::KeyFault;
 use crate::store::{Rollup, Sums};
 
@@ -213,10 +214,7 @@ fn one_that_a_person_ends_opens_again_when_its_cause_holds_on() {
 #[test]
 fn what_comes_back_right_after_it_ended_waits_no_longer_than_usual() {
     let mut world = World::of(RuleId::QuotaExceeded);
-    world
-        .look(&pool(0, 1))
-        .look(&pool(30, 1))
-        .tells(&["open pool medium"]);
+    world.look(&pool(0, 1)).look(&pool(30, 1)).tells(&["open pool medium"]);
     world.look(&pool(40, 0)).look(&pool(70, 0)).tells(&["resolve pool"]);
     world.look(&pool(71, 1)).look(&pool(100, 1)).tells(&[]);
     world.look(&pool(101, 1)).tells(&["open pool medium"]);
@@ -515,6 +513,8 @@ fn a_quota_that_runs_dry_within_two_hours_is_an_incident_until_it_does_not() {
         .look(&dry(300, None))
         .look(&dry(360, None))
         .tells(&["resolve cell/p1/gemini-2.5-flash"]);
+    // What is used up is the other rule's.
+    world.look(&dry(420, Some(400))).look(&dry(600, Some(400))).tells(&[]);
 }
 
 #[test]

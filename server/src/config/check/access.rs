@@ -9,8 +9,12 @@ use secrecy::SecretString;
 
 use super::Checker;
 use crate::accounts::TokenSigner;
-use crate::config::{ConnectionBounds, HistorySettings, RateLimit, Registration};
+use crate::config::{AnalyticsConfig, ConnectionBounds, HistorySettings, RateLimit, Registration, amounts};
 use crate::keyring::MasterKey;
+use crate::usage::Durability;
+
+/// What a page shows of yesterday is listed.
+const USAGE_RETENTION_MIN: Duration = Duration::from_secs(2 * 24 * 3600);
 
 impl Checker<'_> {
     pub(super) fn jwt_secret(&mut self, name: &str) -> Option<SecretString> {
@@ -51,6 +55,20 @@ impl Checker<'_> {
             ("closed", Registration::Closed),
         ];
         self.choice("KEYPOOL_REGISTRATION", &choices)
+    }
+
+    pub(super) fn analytics(&mut self) -> AnalyticsConfig {
+        let durability = [("group", Durability::Group), ("strict", Durability::Strict)];
+        let retention = self.duration("ANALYTICS_RETENTION");
+        let given = amounts::duration(&self.text("ANALYTICS_RETENTION"));
+        if given.is_some_and(|given| given < USAGE_RETENTION_MIN) {
+            self.mistake("ANALYTICS_RETENTION", "must be at least 2d");
+        }
+        AnalyticsConfig {
+            recording: self.choice("ENABLE_ANALYTICS", &[("true", true), ("false", false)]),
+            durability: self.choice("ANALYTICS_DURABILITY", &durability),
+            retention,
+        }
     }
 
     pub(super) fn history(&mut self) -> HistorySettings {

@@ -222,10 +222,18 @@ fn a_channel_needs_both_its_settings() {
 }
 
 #[test]
-fn a_store_that_this_version_does_not_have_stops_the_start() {
-    let text = mistakes(&[("MONGO_URI", "mongodb://user:canary@db/keypool")]);
-    assert!(text.contains("MONGO_URI") && text.contains("SQLite"), "{text}");
-    assert!(!text.contains("canary"), "{text}");
+fn an_address_of_mongodb_names_a_database_or_gets_ours() {
+    let database = |uri: &str| check(&layers(&[("MONGO_URI", uri)])).unwrap().mongo.unwrap();
+    assert_eq!(database("mongodb://user:canary@db/team").database(), "team");
+    assert_eq!(database("mongodb://db").database(), "keypool");
+    for wrong in [
+        "canary",
+        "mongodb://user:canary@db/admin",
+        "postgres://user:canary@db/keypool",
+    ] {
+        let text = mistakes(&[("MONGO_URI", wrong)]);
+        assert!(text.contains("MONGO_URI: ") && !text.contains("canary"), "{text}");
+    }
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! The HTTP client: one pool of connections, no redirects, no proxies, and one free retry on a connection that went stale.
+//! The HTTP client: few connections, no redirects, no proxies, and one free retry on a connection that went stale.
+
+mod lanes;
 
 use std::error::Error;
 use std::fmt::Write;
@@ -7,17 +9,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
 use reqwest::redirect::Policy;
 use reqwest::{Request, Response};
 use tower::{Layer, Service};
 
+use self::lanes::{CALLS_MAX, Lanes, Place};
 use super::Limits;
 
-/// What one answer may send ahead of a caller that reads it slowly.
-const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
-/// Of many answers on one connection: some that are read slowly must not hold up the others.
+/// What one answer may send ahead of a caller that reads it slowly. Far more than a model writes in the time of a round trip.
+const STREAM_WINDOW_BYTES: u32 = 16 * 1024;
+/// Of all answers on one connection. What is read slowly counts in it, and must not hold up the others.
 const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
-/// One HTTP/2 connection carries the calls of all keys: if it dies silently, it must be noticed before the calls time out.
+const _: () = assert!(CALLS_MAX * STREAM_WINDOW_BYTES as usize <= CONNECTION_WINDOW_BYTES as usize / 2);
+/// One HTTP/2 connection carries the calls of many keys: if it dies silently, it must be noticed before the calls time out.
 const PING_INTERVAL: Duration = Duration::from_secs(8);
 const PING_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -31,19 +37,65 @@ pub(super) enum NoAnswer {
 
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    http: reqwest::Client,
-    connects: Connects,
+    lanes: Arc<Lanes<Http>>,
+    limits: Limits,
+}
+
+/// What came, with the place of its call.
+pub(super) struct Answered {
+    pub(super) response: Response,
+    place: Place,
+}
+
+impl Answered {
+    /// The place is free when this is dropped.
+    pub(super) fn into_body(self) -> impl Stream<Item = reqwest::Result<Bytes>> + Send + use<> {
+        let Self { response, place } = self;
+        response.bytes_stream().map(move |piece| {
+            let _held = &place;
+            piece
+        })
+    }
 }
 
 impl Client {
     /// The error is the TLS library's, in words.
     pub(super) fn new(limits: &Limits) -> Result<Self, String> {
-        let connects = Connects::default();
-        let mut http = reqwest::Client::builder();
-        if limits.http2_prior_knowledge {
-            http = http.http2_prior_knowledge();
+        Ok(Self {
+            lanes: Arc::new(Lanes::new(Http::new(limits)?)),
+            limits: *limits,
+        })
+    }
+
+    /// Sends a request and waits for the status line, at most `limit` for both tries together.
+    pub(super) async fn send(&self, request: Request, limit: Duration) -> Result<Answered, NoAnswer> {
+        let (http, place) = self.lanes.enter(|| Http::new(&self.limits).ok());
+        match tokio::time::timeout(limit, http.send_patiently(request)).await {
+            Ok(Ok(response)) => Ok(Answered { response, place }),
+            Ok(Err(error)) => {
+                tracing::debug!(cause = chain(&error.without_url()), "the provider did not answer");
+                Err(NoAnswer::Lost)
+            }
+            Err(_) => Err(NoAnswer::TimedOut),
         }
-        let http = http
+    }
+}
+
+/// One pool of connections.
+#[derive(Debug, Clone)]
+struct Http {
+    client: reqwest::Client,
+    connects: Connects,
+}
+
+impl Http {
+    fn new(limits: &Limits) -> Result<Self, String> {
+        let connects = Connects::default();
+        let mut client = reqwest::Client::builder();
+        if limits.http2_prior_knowledge {
+            client = client.http2_prior_knowledge();
+        }
+        let client = client
             .user_agent(concat!("keypool/", env!("CARGO_PKG_VERSION")))
             // A redirect would carry the key to whoever is named in it.
             .redirect(Policy::none())
@@ -59,19 +111,7 @@ impl Client {
             .connector_layer(connects.clone())
             .build()
             .map_err(|error| chain(&error.without_url()))?;
-        Ok(Self { http, connects })
-    }
-
-    /// Sends a request and waits for the status line, at most `limit` for both tries together.
-    pub(super) async fn send(&self, request: Request, limit: Duration) -> Result<Response, NoAnswer> {
-        match tokio::time::timeout(limit, self.send_patiently(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => {
-                tracing::debug!(cause = chain(&error.without_url()), "the provider did not answer");
-                Err(NoAnswer::Lost)
-            }
-            Err(_) => Err(NoAnswer::TimedOut),
-        }
+        Ok(Self { client, connects })
     }
 
     /// Once more, at no cost, when a connection that had served before was closed under the request.
@@ -81,13 +121,13 @@ impl Client {
     async fn send_patiently(&self, request: Request) -> Result<Response, reqwest::Error> {
         let again = request.try_clone();
         let connects_before = self.connects.count();
-        let error = match self.http.execute(request).await {
+        let error = match self.client.execute(request).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
         let reused = self.connects.count() == connects_before && !error.is_connect();
         match again {
-            Some(request) if reused => self.http.execute(request).await,
+            Some(request) if reused => self.client.execute(request).await,
             _ => Err(error),
         }
     }

@@ -147,8 +147,11 @@ fn visible_text(candidate: &Value) -> String {
         .collect()
 }
 
+/// More than any call can use. What a provider counts is added up for years, and the sums must hold.
+const TOKENS_MAX: u64 = 1 << 40;
+
 fn read_usage(usage: &Value) -> TokenUsage {
-    let count = |field: &str| usage.get(field).and_then(Value::as_u64).unwrap_or(0);
+    let count = |field: &str| usage.get(field).and_then(Value::as_u64).unwrap_or(0).min(TOKENS_MAX);
     TokenUsage {
         prompt_tokens: count("promptTokenCount"),
         output_tokens: count("candidatesTokenCount").saturating_add(count("thoughtsTokenCount")),

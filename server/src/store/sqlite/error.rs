@@ -11,6 +11,8 @@ impl From<Error> for StoreError {
                 let text = message.unwrap_or_else(|| failure.to_string());
                 match failure.code {
                     ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Corrupt(text),
+                    // The text names the column, not the value.
+                    ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig => Self::Refused(text),
                     code => Self::Unavailable(format!("{text} ({code:?}, code {})", failure.extended_code)),
                 }
             }
@@ -19,6 +21,8 @@ impl From<Error> for StoreError {
             | Error::IntegralValueOutOfRange(column, _)
             | Error::InvalidColumnType(column, ..)
             | Error::Utf8Error(column, _) => unreadable(column),
+            // Ours: of functions that read what is stored.
+            Error::UserFunctionError(cause) => Self::Corrupt(cause.to_string()),
             other => Self::Unavailable(other.to_string()),
         }
     }

@@ -136,7 +136,7 @@ impl<'c, 'e> Names<'c, 'e> {
         Ok(stored)
     }
 
-    /// 0 for nobody.
+    /// 0 for nobody, and for somebody whose account is gone: their last events may come after it.
     fn caller(&mut self, event: &'e UsageEvent) -> Result<i64> {
         let text = |text: &'e Option<String>| text.as_deref().unwrap_or_default();
         let caller = Caller {
@@ -152,14 +152,18 @@ impl<'c, 'e> Names<'c, 'e> {
             return Ok(known);
         }
         let mut upsert = self.connection.prepare_cached(
-            "INSERT INTO usage_callers (user_id, token_id, user_agent, last_day) VALUES (?1, ?2, ?3, ?4) \
+            "INSERT INTO usage_callers (user_id, token_id, user_agent, last_day) SELECT ?1, ?2, ?3, ?4 \
+             WHERE ?1 = '' OR EXISTS (SELECT 1 FROM users WHERE id = ?1) \
              ON CONFLICT (user_id, token_id, user_agent) DO UPDATE SET last_day = max(last_day, excluded.last_day) \
              RETURNING id",
         )?;
-        let stored = upsert.query_row(
-            params![caller.user_id, caller.token_id, caller.user_agent, caller.day],
-            |row| row.get(0),
-        )?;
+        let stored = upsert
+            .query_row(
+                params![caller.user_id, caller.token_id, caller.user_agent, caller.day],
+                |row| row.get(0),
+            )
+            .optional()?
+            .unwrap_or(0);
         self.callers.insert(caller, stored);
         Ok(stored)
     }

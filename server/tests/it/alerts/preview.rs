@@ -48,7 +48,7 @@ fn event(id: u64, at: Timestamp, kind: EventKind, key: u64, error: Option<&'stat
         kind,
         at,
         request_id: format!("r{id}"),
-        key: (kind == EventKind::Attempt).then(|| EventKey {
+        key: (kind == EventKind::Attempt).then_some(EventKey {
             id: key,
             number: key as u32,
             project: None,

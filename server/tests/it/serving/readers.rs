@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use simulator::{Behaviour, Ended};
 
 use super::{PATIENCE, Raw, SHORT, with};
-use crate::support::{App, spawn};
+use crate::support::{App, Setup, spawn};
 
 /// More than all buffers on the way take.
 pub(super) fn endless() -> Behaviour {
+    unfinished(4_000)
+}
+
+/// So many events of four thousand letters.
+fn unfinished(events: usize) -> Behaviour {
     let frame = json!({ "candidates": [{ "content": { "parts": [{ "text": "x".repeat(4_000) }], "role": "model" } }] });
-    let body = format!("data: {frame}\r\n\r\n").repeat(4_000);
+    let body = format!("data: {frame}\r\n\r\n").repeat(events);
     let whole = Behaviour::respond(200, body).with_header("content-type", "text/event-stream");
     // In pieces, so that the provider sees how far it came.
     whole.chunked(64 * 1024, 0)
@@ -19,7 +24,11 @@ pub(super) fn endless() -> Behaviour {
 
 /// A whole request for a stream, on a connection of its own.
 pub(super) fn analyze_request(token: &str, prompt: &str) -> String {
-    let body = json!({ "prompt": prompt }).to_string();
+    request_for(token, &json!({ "prompt": prompt }))
+}
+
+fn request_for(token: &str, body: &Value) -> String {
+    let body = body.to_string();
     format!(
         "POST /api/ai-analysis/analyze/stream HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -77,6 +86,61 @@ async fn stopped_readers_are_cut(stall: Duration, header: &str) {
     }
     app.sim.clear_scripts();
     assert_eq!(app.analyze(&token).await.status, 200);
+}
+
+/// As Google's provider is spoken to.
+fn over_http2(stall: Duration) -> Setup {
+    let mut setup = with(|limits| limits.stall = stall);
+    setup.limits.http2_prior_knowledge = true;
+    setup
+}
+
+/// Readers that take the first text and then nothing more.
+async fn stop_reading(app: &App, token: &str, model: &str, count: usize) -> Vec<Raw> {
+    let stopping = (0..count).map(async |number| {
+        let mut raw = Raw::open_narrow(app, 4096).await;
+        let body = json!({ "prompt": format!("Number {number}"), "model": model });
+        raw.send(request_for(token, &body)).await;
+        raw.until("event: delta").await;
+        raw
+    });
+    futures::future::join_all(stopping).await
+}
+
+// Elsewhere the system's socket takes more.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn little_is_taken_from_the_provider_for_a_reader_that_stops() {
+    let app = spawn(over_http2(SHORT)).await;
+    let token = app.user().await;
+    // What the provider has sent is known to a piece.
+    app.sim.always("*", "*", endless().chunked(4 * 1024, 0));
+    let readers = stop_reading(&app, &token, "gemini-2.5-flash", 5).await;
+    nothing_in_flight(&app).await;
+    let left = |calls: &[simulator::Call]| calls.iter().all(|call| call.ended == Ended::ClosedByCaller);
+    app.sim.wait_for(left).await.unwrap();
+    let sent: Vec<u64> = app.sim.calls().iter().map(|call| call.sent_bytes).collect();
+    assert_eq!(sent.len(), 5);
+    // In the system's socket, in ours, and ahead of both.
+    assert!(sent.iter().all(|bytes| *bytes < 96 * 1024), "{sent:?}");
+    for mut raw in readers {
+        let rest = raw.rest().await;
+        assert!(rest.len() < 48 * 1024, "{} bytes lay in its socket", rest.len());
+    }
+}
+
+#[tokio::test]
+async fn readers_that_stop_do_not_use_up_the_calls_that_a_connection_takes() {
+    let app = spawn(over_http2(PATIENCE * 2)).await;
+    let token = app.user().await;
+    app.sim.always("*", "gemini-2.5-pro", unfinished(100));
+    // The simulator takes no more than these on one connection.
+    let _readers = stop_reading(&app, &token, "gemini-2.5-pro", 200).await;
+    let answer = tokio::time::timeout(PATIENCE, app.analyze(&token)).await;
+    let answer = answer.expect("nobody is in its way");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.body["data"]["attempts"].as_array().unwrap().len(), 1, "at once");
+    assert_eq!(app.sim.in_progress(), 200, "they are there still");
 }
 
 #[tokio::test]

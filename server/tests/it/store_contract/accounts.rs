@@ -198,6 +198,24 @@ pub(super) async fn a_set_up_link_makes_one_admin(store: &dyn Store) {
     assert_eq!(store.count_users(Role::Admin).await.unwrap(), 1);
 }
 
+pub(super) async fn of_many_first_admins_at_the_same_time_one_is_made(store: &dyn Store) {
+    for number in 1..=10 {
+        store.insert_set_up_link([number; 32], later(60)).await.unwrap();
+    }
+    let made = (1..=10_u8).map(|number| async move {
+        let id = format!("admin-{number}");
+        let admin = user(&id, &format!("{id}@example.com"), Role::Admin);
+        store.create_first_admin(&[number; 32], admin, NOW).await.unwrap()
+    });
+    let made = futures::future::join_all(made).await;
+    let created = made.iter().filter(|made| **made == LinkUse::Created).count();
+    assert_eq!(
+        (created, store.count_users(Role::Admin).await.unwrap()),
+        (1, 1),
+        "{made:?}"
+    );
+}
+
 pub(super) async fn a_set_up_link_outlives_a_form_that_is_refused(store: &dyn Store) {
     store
         .create_user(user("1", "ada@example.com", Role::User))

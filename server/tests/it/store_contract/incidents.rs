@@ -128,7 +128,7 @@ pub(super) async fn a_resolved_incident_is_not_changed_and_its_end_is_told_once(
         untold: Some(IncidentNews::Resolved),
         ..incident("a", "key/1", 1)
     };
-    assert_eq!(current(store).await, [over.clone()], "its end is untold");
+    assert_eq!(current(store).await, std::slice::from_ref(&over), "its end is untold");
     assert!(!store.note_incident_told("a", IncidentNews::Opened).await.unwrap());
     assert!(store.note_incident_told("a", IncidentNews::Resolved).await.unwrap());
     assert!(!store.note_incident_told("a", IncidentNews::Resolved).await.unwrap());

@@ -1,8 +1,9 @@
 //! Sign-ins of the API and their refresh tokens.
 
-use server::store::{Rotation, Store, StoreError, StoredSignIn, Successor};
+use app::types::Role;
+use server::store::{Rotation, Store, StoreError, StoredSession, StoredSignIn, Successor};
 
-use super::{NOW, begin_sign_in, later, session, sign_in, successor, token};
+use super::{NOW, begin_sign_in, later, session, sign_in, successor, token, user};
 
 pub(super) async fn a_refresh_token_is_good_once(store: &dyn Store) {
     begin_sign_in(store, 1, "family", "ada").await;
@@ -86,6 +87,49 @@ pub(super) async fn concurrent_uses_of_a_refresh_token_have_one_winner(store: &d
         .filter(|rotation| matches!(rotation, Rotation::Reused { .. }))
         .count();
     assert_eq!((fresh, reused), (1, 19));
+}
+
+/// Whichever of both comes first, nothing is left of it: what was asked for at the same time is not the exception.
+pub(super) async fn what_begins_or_goes_on_while_everything_ends_ends_too(store: &dyn Store) {
+    store
+        .create_user(user("ada", "ada@example.com", Role::User))
+        .await
+        .unwrap();
+    for round in 0..15_u8 {
+        let credentials = store.user("ada").await.unwrap().unwrap().credentials;
+        let (first, next, late) = (round * 10, round * 10 + 1, round * 10 + 2);
+        let family = format!("family-{round}");
+        begin_sign_in(store, first, &family, "ada").await;
+        let late_family = format!("late-{round}");
+        let session = StoredSession {
+            credentials,
+            ..session(round, Some("ada"), later(60))
+        };
+        let used = [first; 32];
+        let (rotated, begun, made, ended) = futures::join!(
+            store.rotate_refresh_token(&used, successor(next), NOW),
+            store.insert_refresh_token(
+                token(late, &late_family, "ada"),
+                sign_in(&late_family, "ada"),
+                credentials
+            ),
+            store.create_session(session),
+            store.set_password_hash("ada", "new".to_owned(), None),
+        );
+        assert!(ended.unwrap());
+        rotated.unwrap();
+        begun.unwrap();
+        made.unwrap();
+        assert!(store.sign_ins_of("ada", NOW).await.unwrap().is_empty(), "round {round}");
+        assert!(store.sessions_of("ada", NOW).await.unwrap().is_empty(), "round {round}");
+        for left in [next, late] {
+            let again = store
+                .rotate_refresh_token(&[left; 32], successor(250), NOW)
+                .await
+                .unwrap();
+            assert!(!matches!(again, Rotation::Fresh { .. }), "round {round}: {again:?}");
+        }
+    }
 }
 
 pub(super) async fn a_sign_in_lives_as_long_as_its_tokens(store: &dyn Store) {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use app::types::Role;
 use pool::Timestamp;
 use server::store::{
-    Dimensions, EventBounds, EventCursor, EventFilter, EventKey, EventKind, Level, Order, Piece, Rollup, RollupQuery,
-    Store, Sums, UsageEvent,
+    Cursor, Dimensions, EventBounds, EventFilter, EventKey, EventKind, Level, Order, Piece, Rollup, RollupQuery, Store,
+    Sums, UsageEvent,
 };
 
-use super::{NOW, later};
+use super::{NOW, later, user};
 
 const MINUTE_MS: u64 = 60_000;
 const WIDE: EventBounds = EventBounds {
@@ -46,6 +47,14 @@ pub(super) fn event(id: &str, at: Timestamp, key: u32, outcome: &'static str) ->
         user_id: Some("ada".to_owned()),
         token_id: None,
         user_agent: Some("test".to_owned()),
+    }
+}
+
+/// The accounts of those who called in these tests.
+async fn settle_callers(store: &dyn Store) {
+    for id in ["ada", "user-1", "user-2"] {
+        let email = format!("{id}@example.com");
+        store.create_user(user(id, &email, Role::User)).await.unwrap();
     }
 }
 
@@ -139,6 +148,7 @@ pub(super) async fn usage_is_stored_once_however_often_it_is_sent(store: &dyn St
 }
 
 pub(super) async fn an_event_is_listed_as_it_was_appended(store: &dyn Store) {
+    settle_callers(store).await;
     let events = history();
     store.append_usage(events.clone()).await.unwrap();
     assert_eq!(all(store).await, events);
@@ -150,7 +160,23 @@ pub(super) async fn an_event_is_listed_as_it_was_appended(store: &dyn Store) {
     assert_eq!(newest.events, events);
 }
 
+pub(super) async fn the_last_events_of_a_deleted_user_are_nobodys(store: &dyn Store) {
+    settle_callers(store).await;
+    let asked = || event("1", NOW, 1, "success");
+    store.append_usage(vec![asked()]).await.unwrap();
+    assert!(store.delete_user("ada").await.unwrap());
+    // One that ended later, and the other once more.
+    store
+        .append_usage(vec![asked(), event("2", later(1), 1, "success")])
+        .await
+        .unwrap();
+    for event in all(store).await {
+        assert_eq!((event.user_id, event.token_id, event.user_agent), (None, None, None));
+    }
+}
+
 pub(super) async fn events_of_one_instant_are_paged_without_loss(store: &dyn Store) {
+    settle_callers(store).await;
     let events: Vec<_> = (0..7).map(|number| event(&uuid(number), NOW, 1, "success")).collect();
     store.append_usage(events.clone()).await.unwrap();
     for order in [Order::OldestFirst, Order::NewestFirst] {
@@ -187,6 +213,7 @@ async fn check_filter(store: &dyn Store, filter: EventFilter, wanted: impl Fn(&U
 }
 
 pub(super) async fn events_are_filtered_by_all_that_is_asked(store: &dyn Store) {
+    settle_callers(store).await;
     store.append_usage(history()).await.unwrap();
     let none = EventFilter::default;
     let text = |text: &str| Some(text.to_owned());
@@ -252,6 +279,7 @@ pub(super) async fn events_are_filtered_by_all_that_is_asked(store: &dyn Store) 
 }
 
 pub(super) async fn a_search_stops_where_it_has_looked_at_enough(store: &dyn Store) {
+    settle_callers(store).await;
     let events: Vec<_> = (0..30)
         .map(|number| {
             event(
@@ -276,8 +304,8 @@ pub(super) async fn a_search_stops_where_it_has_looked_at_enough(store: &dyn Sto
         .await
         .unwrap();
     assert_eq!(first.events, []);
-    let behind = EventCursor {
-        at: later(10),
+    let behind = Cursor {
+        created_at: later(10),
         id: uuid(10),
     };
     assert_eq!(first.next, Some(behind));
@@ -408,6 +436,7 @@ pub(super) async fn rollups_add_up_to_the_events(store: &dyn Store) {
 }
 
 pub(super) async fn old_usage_goes_and_what_it_adds_up_to_stays(store: &dyn Store) {
+    settle_callers(store).await;
     let events = history();
     store.append_usage(events.clone()).await.unwrap();
     let before = events[100].at;

@@ -128,6 +128,8 @@ SELECT level.number, grain.number, kind, CASE WHEN grain.number IN (1, 3) THEN c
 FROM usage_log,
     (SELECT 0 AS number, 60000 AS ms UNION ALL SELECT 1, 900000 UNION ALL SELECT 2, 3600000 UNION ALL SELECT 3, 86400000) AS level,
     (SELECT 0 AS number UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS grain
+-- Minutes are kept for two days.
+WHERE level.number > 0 OR at > (SELECT max(at) FROM usage_log) - 172800000
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
 
 DROP TABLE usage_hours;

@@ -7,9 +7,7 @@ use uuid::Uuid;
 use super::{StoredId, kind, word_id};
 use crate::store::sqlite::convert::{at, from_id, from_whole, ms};
 use crate::store::sqlite::error::unreadable;
-use crate::store::{
-    EventBounds, EventCursor, EventFilter, EventKey, EventKind, EventPage, Order, Result, UsageEvent, Word,
-};
+use crate::store::{Cursor, EventBounds, EventFilter, EventKey, EventKind, EventPage, Order, Result, UsageEvent, Word};
 
 /// Goes through the log in its order and stops at the bounds, so a filter that hardly anything passes costs no more than
 /// one that everything passes.
@@ -17,7 +15,7 @@ pub(in crate::store::sqlite) fn list(
     connection: &Connection,
     filter: &EventFilter,
     order: Order,
-    cursor: Option<&EventCursor>,
+    cursor: Option<&Cursor>,
     bounds: EventBounds,
 ) -> Result<EventPage> {
     let mut conditions = Conditions::default();
@@ -56,7 +54,9 @@ pub(in crate::store::sqlite) fn list(
         }
     }
     let is_cut = events.len() >= bounds.events_max as usize || looked_at >= bounds.looked_at_max;
-    let next = last.filter(|_| is_cut).map(|(ms, id)| EventCursor { at: at(ms), id });
+    let next = last
+        .filter(|_| is_cut)
+        .map(|(ms, id)| Cursor { created_at: at(ms), id });
     Ok(EventPage { events, next })
 }
 
@@ -86,7 +86,7 @@ impl Conditions {
         self.bind(value)
     }
 
-    fn look_in(&mut self, filter: &EventFilter, order: Order, cursor: Option<&EventCursor>) {
+    fn look_in(&mut self, filter: &EventFilter, order: Order, cursor: Option<&Cursor>) {
         self.looked_in.push("1 = 1".to_owned());
         if let Some(from) = filter.from {
             let from = self.bind(ms(from));
@@ -97,7 +97,7 @@ impl Conditions {
             self.looked_in.push(format!("at < {to}"));
         }
         if let Some(cursor) = cursor {
-            let (ms, id) = (self.bind(ms(cursor.at)), self.bind_id(&cursor.id));
+            let (ms, id) = (self.bind(ms(cursor.created_at)), self.bind_id(&cursor.id));
             let behind = match order {
                 Order::NewestFirst => "<",
                 Order::OldestFirst => ">",

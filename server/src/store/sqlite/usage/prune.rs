@@ -7,7 +7,7 @@ use super::rollups::{grain, level};
 use crate::store::sqlite::convert::{ms, whole};
 use crate::store::{Grain, Level, Result};
 
-/// Events of one piece; it takes a few milliseconds.
+/// Events or rollups of one piece; it takes a few milliseconds.
 pub(in crate::store::sqlite) const PRUNED_AT_ONCE: usize = 1_000;
 
 /// The oldest ones before the instant; returns how many. Fewer than [`PRUNED_AT_ONCE`]: there are no more.
@@ -61,22 +61,27 @@ pub(in crate::store::sqlite) fn rollup_prefixes(connection: &Connection, of: Lev
     }
 }
 
+/// The oldest ones of the prefix; returns how many. Fewer than [`PRUNED_AT_ONCE`]: there are no more.
 pub(in crate::store::sqlite) fn prune_rollups(
     connection: &Connection,
     of: Level,
     prefix: Prefix,
     before: Timestamp,
-) -> Result<()> {
+) -> Result<usize> {
     let sql = "DELETE FROM usage_rollups \
-               WHERE level = ?1 AND grain = ?2 AND kind = ?3 AND key_id = ?4 AND model = ?5 AND start < ?6";
+               WHERE (level, grain, kind, key_id, model, start, operation, outcome, error_type) IN \
+               (SELECT level, grain, kind, key_id, model, start, operation, outcome, error_type FROM usage_rollups \
+               WHERE level = ?1 AND grain = ?2 AND kind = ?3 AND key_id = ?4 AND model = ?5 AND start < ?6 \
+               ORDER BY start LIMIT ?7)";
     let mut statement = connection.prepare_cached(sql)?;
-    statement.execute(params![
+    let pruned = statement.execute(params![
         level(of),
         prefix.grain,
         prefix.kind,
         prefix.key_id,
         prefix.model,
         ms(before) / whole(of.ms()),
+        whole(PRUNED_AT_ONCE as u64),
     ])?;
-    Ok(())
+    Ok(pruned)
 }

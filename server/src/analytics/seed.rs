@@ -1,9 +1,8 @@
-//! The seed's `generateAlerts`: what is wrong at this moment, in its words. The evaluator's rules say the same of what holds.
+//! The seed's three alert rules: what is wrong at this moment, in its words. The rules of alerts say the same of what holds.
 
 use app::text::alerts as words;
 use app::types::{KeyStat, SeedAlert, ServiceStatus};
 
-use super::facts::spent;
 use crate::store::AlertSeverity;
 
 /// More requests than these, as the seed has it.
@@ -12,9 +11,9 @@ const REQUESTS_MORE_THAN: u64 = 10;
 const SUCCESS_RATE_MIN: f64 = 80.0;
 
 /// Of what `real-time-metrics` tells: the status, and the calls of the last hour by key.
-pub fn seed(status: &ServiceStatus, stats: &[KeyStat]) -> Vec<SeedAlert> {
+pub(super) fn seed_alerts(status: &ServiceStatus, stats: &[KeyStat]) -> Vec<SeedAlert> {
     let mut alerts = Vec::new();
-    let spent = spent(status);
+    let spent = spent_keys(status);
     if spent > 0 {
         let severity = if spent == status.available_keys.len() {
             AlertSeverity::Critical
@@ -34,6 +33,11 @@ pub fn seed(status: &ServiceStatus, stats: &[KeyStat]) -> Vec<SeedAlert> {
         alerts.push(alert("error", words::NO_KEY.to_owned(), AlertSeverity::Critical));
     }
     alerts
+}
+
+/// How many keys have used up a day quota.
+pub fn spent_keys(status: &ServiceStatus) -> usize {
+    status.available_keys.iter().filter(|key| key.quota_exceeded).count()
 }
 
 fn alert(kind: &str, message: String, severity: AlertSeverity) -> SeedAlert {
@@ -95,7 +99,7 @@ mod tests {
 
     #[track_caller]
     fn check(status: &ServiceStatus, stats: &[KeyStat], expected: &[(&str, &str, &str)]) {
-        let alerts = seed(status, stats);
+        let alerts = seed_alerts(status, stats);
         let told: Vec<_> = alerts
             .iter()
             .map(|alert| (alert.kind.as_str(), alert.message.as_str(), alert.severity.as_str()))
