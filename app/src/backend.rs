@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use crate::error::AppError;
 use crate::types::{
-    Account, ActiveSession, Analysis, AnalysisPage, ApiToken, AuditPage, AuditVerdict, DoctorReport, Invitation,
-    PoolKey, ServiceStatus, SetUp, TwoFactor, TwoFactorSecret,
+    Account, ActiveSession, Alerts, Analysis, AnalysisPage, ApiToken, AuditPage, AuditVerdict, DoctorReport, Incident,
+    IncidentPage, Invitation, PoolKey, ServiceStatus, SetUp, TwoFactor, TwoFactorSecret,
 };
 
 pub use usage::{UsageBackend, UsageBackendRef};
@@ -89,6 +89,15 @@ pub trait Backend: Send + Sync + 'static {
 
     /// For admins: those that nobody used yet.
     async fn invitations(&self) -> Result<Vec<Invitation>, AppError>;
+
+    /// For admins: what is wrong now, and the rules that say so.
+    async fn alerts(&self) -> Result<Alerts, AppError>;
+
+    /// For viewers too: the few alerts that one look is enough for, open ones first.
+    async fn recent_alerts(&self) -> Result<Vec<Incident>, AppError>;
+
+    /// For admins: all incidents, the one opened last first.
+    async fn alert_history(&self, cursor: Option<&str>) -> Result<IncidentPage, AppError>;
 
     /// For admins, newest first.
     async fn audit_page(&self, query: &AuditQuery) -> Result<AuditPage, AppError>;

@@ -18,6 +18,8 @@ mod nav;
 #[cfg(not(target_arch = "wasm32"))]
 mod qr;
 #[cfg(not(target_arch = "wasm32"))]
+mod recent_alerts;
+#[cfg(not(target_arch = "wasm32"))]
 mod region;
 #[cfg(not(target_arch = "wasm32"))]
 mod tabs;
@@ -41,6 +43,8 @@ pub use heat_table::{HeatCell, HeatTable};
 pub use nav::Place;
 #[cfg(not(target_arch = "wasm32"))]
 pub use qr::QrCode;
+#[cfg(not(target_arch = "wasm32"))]
+pub use recent_alerts::{IncidentPill, RecentAlerts, SeverityPill};
 #[cfg(not(target_arch = "wasm32"))]
 pub use region::{Region, RegionError};
 #[cfg(not(target_arch = "wasm32"))]

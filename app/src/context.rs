@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::AppError;
-use crate::types::{CreatedToken, NewLink, User};
+use crate::types::{ChannelTest, CreatedToken, NewLink, RulePreview, User};
 
 /// One request for a page.
 #[derive(Debug, Clone)]
@@ -42,13 +42,18 @@ impl RefusedForm {
 /// Under this name [`RefusedForm::kept`] holds which form of the page it was.
 pub const FORM: &str = "form";
 
-/// A secret that is shown once: on the page that answers the form which made it. It is in no address and not stored.
+/// What is shown once: on the page that answers the form which made it. It is in no address and not stored; most are
+/// secrets.
 #[derive(Clone)]
 pub enum Shown {
     Token(CreatedToken),
     RecoveryCodes(Vec<String>),
     Invitation(NewLink),
     PasswordLink(NewLink),
+    /// No secret, but gone with the next look at the page.
+    ChannelTests(Vec<ChannelTest>),
+    /// As are the alerts that a rule would have opened.
+    AlertPreview(Box<RulePreview>),
 }
 
 /// Which kind, and no more: the rest is secret.
@@ -59,6 +64,8 @@ impl std::fmt::Debug for Shown {
             Self::RecoveryCodes(_) => "RecoveryCodes",
             Self::Invitation(_) => "Invitation",
             Self::PasswordLink(_) => "PasswordLink",
+            Self::ChannelTests(_) => "ChannelTests",
+            Self::AlertPreview(_) => "AlertPreview",
         })
     }
 }

@@ -107,6 +107,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/analytics/forecast") view=pages::ForecastPage ssr=SsrMode::Async/>
                 <Route path=path!("/requests") view=pages::RequestsPage ssr=SsrMode::Async/>
                 <Route path=path!("/requests/:id") view=pages::OneRequestPage ssr=SsrMode::Async/>
+                <Route path=path!("/admin/alerts") view=pages::Alerts ssr=SsrMode::Async/>
                 <Route path=path!("/admin/doctor") view=pages::Doctor ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users") view=pages::Users ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users/:id") view=pages::User ssr=SsrMode::Async/>

@@ -22,10 +22,15 @@ pub enum Done {
     UserTwoFactorReset,
     UserDeleted,
     InvitationDeleted,
+    AlertAcknowledged,
+    AlertSilenced,
+    AlertUnsilenced,
+    AlertResolved,
+    AlertRuleChanged,
 }
 
 impl Done {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Name,
         Self::Password,
         Self::PasswordSet,
@@ -42,6 +47,11 @@ impl Done {
         Self::UserTwoFactorReset,
         Self::UserDeleted,
         Self::InvitationDeleted,
+        Self::AlertAcknowledged,
+        Self::AlertSilenced,
+        Self::AlertUnsilenced,
+        Self::AlertResolved,
+        Self::AlertRuleChanged,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -62,6 +72,11 @@ impl Done {
             Self::UserTwoFactorReset => "user-two-factor-reset",
             Self::UserDeleted => "user-deleted",
             Self::InvitationDeleted => "invitation-deleted",
+            Self::AlertAcknowledged => "alert-acknowledged",
+            Self::AlertSilenced => "alert-silenced",
+            Self::AlertUnsilenced => "alert-unsilenced",
+            Self::AlertResolved => "alert-resolved",
+            Self::AlertRuleChanged => "alert-rule-changed",
         }
     }
 
@@ -95,6 +110,11 @@ impl Done {
             Self::UserTwoFactorReset => words::USER_TWO_FACTOR_RESET,
             Self::UserDeleted => words::USER_DELETED,
             Self::InvitationDeleted => words::INVITATION_DELETED,
+            Self::AlertAcknowledged => words::ALERT_ACKNOWLEDGED,
+            Self::AlertSilenced => words::ALERT_SILENCED,
+            Self::AlertUnsilenced => words::ALERT_UNSILENCED,
+            Self::AlertResolved => words::ALERT_RESOLVED,
+            Self::AlertRuleChanged => words::ALERT_RULE_CHANGED,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The pages, rendered on the server only. Who may see which is settled before one is rendered.
 
 mod account;
+mod alerts;
 mod analysis;
 mod analyze;
 mod audit;
@@ -24,6 +25,7 @@ mod users;
 mod tests;
 
 pub use account::Account;
+pub use alerts::Alerts;
 pub use analysis::AnalysisDetail;
 pub use analyze::{Analyze, recent_fragment};
 pub use audit::Audit;

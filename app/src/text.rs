@@ -1,6 +1,7 @@
 //! Everything the pages say, in one place: plain words, cause, effect and next step. Ready to be translated.
 
 pub mod account;
+pub mod alerts;
 pub mod audit;
 pub mod charts;
 pub mod compose;
@@ -44,6 +45,7 @@ pub mod nav {
     pub const ANALYTICS: &str = "Analytics";
     pub const REQUESTS: &str = "Requests";
     pub const USERS: &str = "Users";
+    pub const ALERTS: &str = "Alerts";
     pub const AUDIT: &str = "Audit";
     pub const DOCTOR: &str = "Doctor";
     pub const ACCOUNT: &str = "Account";

@@ -4,6 +4,7 @@
 //! milliseconds since the Unix epoch. What a page counts down is a duration, so a wrong clock in the browser does no harm.
 
 mod account;
+mod alerts;
 mod analysis;
 mod analytics;
 mod audit;
@@ -19,6 +20,10 @@ mod vault;
 pub use account::{
     Account, ActiveSession, Credentials, Invitation, NewAccount, NewInvitation, NewLink, PasswordChange, RecoveryCodes,
     Registration, Role, SessionKind, SetUp, SignedIn, TwoFactor, TwoFactorSecret, User, UserPatch,
+};
+pub use alerts::{
+    AlertChannel, AlertRule, AlertRulePatch, AlertSeverity, AlertThreshold, Alerts, Incident, IncidentPage,
+    IncidentState, PreviewBasis, PreviewedIncident, RulePreview, Silence,
 };
 pub use analysis::{
     Analysis, AnalysisPage, AnalysisResult, AnalysisState, AnalysisSummary, AnalyzeRequest, Attempt, IMAGE_TYPES,

@@ -25,7 +25,10 @@ use crate::usage::Recorder;
 
 pub use charts::CHARTS;
 pub use export::Format;
+pub use forecast::DryCell;
 pub use pieces::{pieces, pieces_between};
+pub use seed::spent_keys;
+
 use seed::seed_alerts;
 
 /// Outcomes that the provider charges for.

@@ -14,6 +14,9 @@
 //! | `provider.recovered` | info | it has answered again for 10 s |
 //! | `region.refused` | critical | the provider does not serve this place to free keys |
 //!
+//! Of these facts, incidents are opened too (`alerts`), but not told once more: this table has their only notifications.
+//! What else alerts find is told as `alert.opened`, `alert.escalated` and `alert.resolved`.
+//!
 //! Flapping: within five minutes of one word about the service the next one waits until it has held for a minute, so
 //! that keys which are out of their minute quota again and again do not fill a mailbox. Rests of minutes alone never
 //! count as degraded. A pool without keys is being set up or taken down by a person: that is not told.
@@ -36,6 +39,9 @@ use crate::notify::Notifier;
 use crate::status::StatusReader;
 use crate::store::{Store, StoreError};
 use rules::{Announced, Rules, Seen};
+
+pub use rules::KeyFault;
+pub(crate) use rules::{Sight, sight};
 
 /// The setting under which is remembered what was told last.
 const SETTING: &str = "announced";

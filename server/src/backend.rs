@@ -7,12 +7,13 @@ use std::sync::Arc;
 use app::backend::{AuditQuery, Backend, MayRegister};
 use app::error::AppError;
 use app::types::{
-    Account, ActiveSession, Analysis, AnalysisPage, ApiToken, AuditPage, AuditVerdict, DoctorReport, Invitation,
-    PoolKey, ServiceStatus, SetUp, TwoFactor, TwoFactorSecret,
+    Account, ActiveSession, Alerts as AlertsShown, Analysis, AnalysisPage, ApiToken, AuditPage, AuditVerdict,
+    DoctorReport, Incident, IncidentPage, Invitation, PoolKey, ServiceStatus, SetUp, TwoFactor, TwoFactorSecret,
 };
 use async_trait::async_trait;
 
 use crate::accounts::{Accounts, SignedInBy};
+use crate::alerts::Alerts;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -24,6 +25,8 @@ use crate::keys;
 use crate::status::StatusReader;
 use crate::store::AuditFilter;
 
+/// Incidents on one page of their history.
+const ALERTS_PAGE_SIZE: u32 = 20;
 /// Entries of the audit log on one page.
 const AUDIT_PAGE_SIZE: u32 = 50;
 
@@ -37,6 +40,7 @@ pub struct PageBackend {
     pub clock: Clock,
     pub tokens: Arc<ApiTokens>,
     pub audit: Audit,
+    pub alerts: Alerts,
     /// By what whoever asks is signed in: that session is marked in the list of them.
     pub by: SignedInBy,
 }
@@ -133,6 +137,18 @@ impl Backend for PageBackend {
 
     async fn invitations(&self) -> Result<Vec<Invitation>, AppError> {
         self.accounts.invitations(self.clock.now()).await
+    }
+
+    async fn alerts(&self) -> Result<AlertsShown, AppError> {
+        self.alerts.list().await
+    }
+
+    async fn recent_alerts(&self) -> Result<Vec<Incident>, AppError> {
+        self.alerts.recent().await
+    }
+
+    async fn alert_history(&self, cursor: Option<&str>) -> Result<IncidentPage, AppError> {
+        self.alerts.history(cursor, ALERTS_PAGE_SIZE).await
     }
 
     async fn audit_page(&self, query: &AuditQuery) -> Result<AuditPage, AppError> {

@@ -72,6 +72,7 @@ pub struct Config {
     pub fallback_models: Vec<String>,
     pub webhook: Option<WebhookSettings>,
     pub mail: Option<MailSettings>,
+    pub chat: Option<ChatSettings>,
     /// Directives for `tracing_subscriber`'s `EnvFilter`, which takes them without an error.
     pub log_filter: String,
     pub log_format: LogFormat,
@@ -169,6 +170,20 @@ pub struct MailSettings {
     pub smtp_url: SecretString,
     pub from: String,
     pub to: Vec<String>,
+}
+
+/// Where notifications become messages of a chat. The address is a secret: it has the right to write there in it.
+#[derive(Clone, Debug)]
+pub struct ChatSettings {
+    pub url: SecretString,
+    /// By the address when absent.
+    pub format: Option<ChatFormat>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatFormat {
+    Slack,
+    Discord,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,6 +34,12 @@ const MASTER_KEY: (&str, &str) = ("KEYPOOL_MASTER_KEY", "master.key");
 const JWT_SECRET: (&str, &str) = ("JWT_SECRET", "jwt.secret");
 /// The newest notifications, among which the last of each channel is looked for.
 const NOTIFICATIONS_LOOKED_AT: u32 = 50;
+/// Channels with the setting that each is not without.
+const CHANNELS: [(&str, &str); 3] = [
+    ("webhook", "ALERT_WEBHOOK_URL"),
+    ("mail", "SMTP_URL"),
+    ("chat", "ALERT_CHAT_URL"),
+];
 
 /// Writes reports. One for the whole process: it remembers the tests that were run last.
 pub struct Doctor {
@@ -194,7 +200,7 @@ impl Doctor {
             site_dir: place.site_dir.clone(),
             site_is_built: place.site_is_built(),
             mail_in_the_clear: place.mail_in_the_clear,
-            channels: [("webhook", "ALERT_WEBHOOK_URL"), ("mail", "SMTP_URL")]
+            channels: CHANNELS
                 .into_iter()
                 .filter(|(_, setting)| place.is_set(setting))
                 .map(|(name, _)| ChannelFacts { name, last: None })

@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod alerts;
 mod analyses;
 mod analytics;
 mod analyze;
@@ -50,6 +51,7 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::accounts::Accounts;
+use crate::alerts::Alerts;
 use crate::analysis::Deps;
 use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
@@ -95,6 +97,7 @@ pub struct Services {
     pub backups: Backups,
     pub settings: RuntimeSettings,
     pub notifier: Notifier,
+    pub alerts: Alerts,
     /// Asked whether it is ready, nothing else: handlers go through use cases.
     pub store: Arc<dyn Store>,
     pub history: History,

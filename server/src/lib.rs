@@ -1,6 +1,7 @@
 //! The shell around the core: does what `pool` decides and shows it through `app`.
 
 pub mod accounts;
+pub mod alerts;
 pub mod analysis;
 pub mod analytics;
 pub mod announcer;

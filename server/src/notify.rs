@@ -7,8 +7,10 @@
 //!
 //! The log is no channel that can fail: whatever is announced is a line there too, at the level of its severity.
 
+pub mod chat;
 mod delivery;
 pub mod mail;
+mod posting;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -129,6 +131,11 @@ impl Notifier {
     /// How many of the announced ones are not stored yet: what is told by them must not count as told before it is 0.
     pub fn unstored(&self) -> watch::Receiver<usize> {
         self.0.unstored.subscribe()
+    }
+
+    /// In the order in which they are set up; the log is none.
+    pub fn channel_names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.channels.iter().map(|channel| channel.name())
     }
 
     /// What was announced in the last 30 days, newest first, with how it was delivered.

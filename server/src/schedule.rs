@@ -25,6 +25,8 @@ const HEALTH_CHECK_EVERY: Duration = Duration::from_secs(30 * 60);
 /// After the provider's midnight: what rests until then comes back within two minutes of it.
 const MINUTES_AFTER_MIDNIGHT: i64 = 5;
 const NOTIFICATIONS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// After their end.
+const INCIDENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// What the scheduled work is done with.
 pub struct Deps {
     pub keys: Arc<Keys>,
@@ -130,6 +132,10 @@ async fn end_day(deps: &Deps, now: Timestamp) {
     match deps.store.delete_notifications(before).await {
         Ok(count) => debug!(count, "old notifications were removed"),
         Err(error) => warn!(%error, "old notifications could not be removed; tomorrow's round tries again"),
+    }
+    match deps.store.delete_incidents(now.minus(INCIDENTS_KEPT)).await {
+        Ok(count) => debug!(count, "old incidents were removed"),
+        Err(error) => warn!(%error, "old incidents could not be removed; tomorrow's round tries again"),
     }
 }
 

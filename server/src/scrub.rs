@@ -89,6 +89,9 @@ impl Scrubber {
             self.learn(&webhook.secret);
             self.learn_url(&webhook.url);
         }
+        if let Some(chat) = &config.chat {
+            self.learn_url(&chat.url);
+        }
         if let Some(mail) = &config.mail {
             self.learn_url(&mail.smtp_url);
         }

@@ -29,6 +29,7 @@ use tracing::{info, warn};
 
 use crate::accounts::Accounts;
 use crate::accounts::tokens::WeakSecret;
+use crate::alerts::Alerts;
 use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
@@ -54,7 +55,7 @@ use auditing::audit_log;
 use demo_data::demo_history;
 use listening::{listen, site};
 use opening::Opened;
-use services::{Surroundings, analysis_deps, services, status_reader};
+use services::{Surroundings, analysis_deps, analytics, services, status_reader};
 use store_wait::open_store_in_time;
 use storing::{OpenStore, open_spool, open_store};
 use telling::Telling;
@@ -204,20 +205,19 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     let (tasks, ends) = (TaskTracker::new(), Ends::default());
     let (recorder, entries) = Recorder::new(config.analytics.recording, config.analytics.durability);
     let waiting = WaitingRoom::new(pool.clone(), clock.clone(), config.queue);
-    let analysis = Arc::new(analysis_deps(
-        &config,
-        &keys,
-        Arc::clone(&store),
-        recorder,
-        waiting.clone(),
-        (deadline, ends.cut.clone()),
-    ));
-    let records = analysis.history.records();
+    let timing = (deadline, ends.cut.clone());
+    let analysis = analysis_deps(&config, &keys, Arc::clone(&store), recorder, waiting.clone(), timing);
+    let (records, analysis) = (analysis.history.records(), Arc::new(analysis));
+    let watched = status_reader(&config, &pool, &clock, demo.is_some());
+    let analytics = analytics(&analysis, watched.clone());
+    let alerts = Alerts::open(analytics.clone(), telling.notifier.clone()).await?;
     let around = Surroundings {
         site,
         stop: ends.stop.clone(),
         settings,
         notifier: telling.notifier.clone(),
+        analytics: analytics.clone(),
+        alerts: alerts.clone(),
         idempotency: Idempotency::new(records, clock.clone(), tasks.clone(), ends.finish.clone()),
         tokens: ApiTokens::new(Arc::clone(&store), vault),
         audit: audit.clone(),
@@ -230,12 +230,10 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
     if demo.is_some() {
         tasks.spawn(demo_history(&config, &store, &clock, &ends.stop));
     }
-    let watched = status_reader(&config, &pool, &clock, demo.is_some());
-    telling.start(&tasks, watched, &keys, &ends.stop, &ends.finish);
+    telling.start(&tasks, (watched, alerts), &keys, &ends.stop, &ends.finish);
 
     let services = services(&config, analysis, Arc::clone(&accounts), keys, around);
     Ok(Server {
-        analytics: services.analytics.clone(),
         serving: serving(&config, listener, serve_limits, services),
         tasks,
         ends,
@@ -243,6 +241,7 @@ pub async fn build(options: Options) -> Result<Server, StartError> {
         audit,
         set_up_token,
         pool,
+        analytics,
         clock,
         address,
         accounts,

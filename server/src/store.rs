@@ -7,6 +7,7 @@
 //! they occur.
 
 mod accounts;
+mod alerts;
 mod audit;
 mod history;
 mod idempotency;
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 use pool::Timestamp;
 
 pub use accounts::{LinkKind, OPERATOR, StoredApiToken, StoredLink, StoredSecondFactor, StoredSignIn, UserChange};
+pub use alerts::{Acknowledgement, AlertSeverity, IncidentChange, IncidentNews, IncidentPage, StoredIncident};
 pub use audit::{AuditEntry, AuditFilter, AuditHead};
 pub use history::Cursor;
 pub use idempotency::{Begun, StoredIdempotency};
@@ -500,6 +502,28 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// `Unavailable` also when the file exists.
     async fn backup(&self, path: &Path) -> Result<()>;
+
+    // --- Incidents ---
+
+    /// Adds an open incident. False, and nothing is added, when there is an open one of its rule and subject, or one of its
+    /// id.
+    async fn insert_incident(&self, incident: StoredIncident) -> Result<bool>;
+
+    /// False when there is none of this id that is open.
+    async fn update_incident(&self, id: &str, change: IncidentChange) -> Result<bool>;
+
+    /// Nothing is untold of the incident any more. False when something else is by now, or there is no such incident; then
+    /// nothing is changed.
+    async fn note_incident_told(&self, id: &str, news: IncidentNews) -> Result<bool>;
+
+    /// Those that are open, and those of which something is untold; the one opened first first.
+    async fn current_incidents(&self) -> Result<Vec<StoredIncident>>;
+
+    /// All, the one opened last first, at most `limit`, from after `cursor` on.
+    async fn incidents(&self, cursor: Option<&Cursor>, limit: u32) -> Result<IncidentPage>;
+
+    /// Removes incidents that were resolved before the instant; returns how many.
+    async fn delete_incidents(&self, resolved_before: Timestamp) -> Result<u64>;
 }
 
 impl From<StoreError> for AppError {

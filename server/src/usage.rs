@@ -147,6 +147,11 @@ impl Recorder {
         }
     }
 
+    /// The store is away: it refused the events that it was handed last, which wait.
+    pub fn is_refused(&self) -> bool {
+        *self.counts.refuses.borrow()
+    }
+
     /// Changes when events were stored.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.counts.stored.subscribe()

@@ -14,6 +14,7 @@ pub enum Place {
     Overview,
     Analytics,
     Requests,
+    Alerts,
     Users,
     Audit,
     Doctor,
@@ -22,10 +23,11 @@ pub enum Place {
 impl Place {
     const USE: [Self; 3] = [Self::Analyze, Self::History, Self::Status];
     /// For admins. Viewers see those of them that come first.
-    const OPERATE: [Self; 6] = [
+    const OPERATE: [Self; 7] = [
         Self::Overview,
         Self::Analytics,
         Self::Requests,
+        Self::Alerts,
         Self::Users,
         Self::Audit,
         Self::Doctor,
@@ -49,6 +51,7 @@ impl Place {
             Self::Overview => ("/overview", "overview", text::nav::OVERVIEW),
             Self::Analytics => ("/analytics/usage", "analytics", text::nav::ANALYTICS),
             Self::Requests => ("/requests", "requests", text::nav::REQUESTS),
+            Self::Alerts => ("/admin/alerts", "alerts", text::nav::ALERTS),
             Self::Users => ("/admin/users", "users", text::nav::USERS),
             Self::Audit => ("/admin/audit", "audit", text::nav::AUDIT),
             Self::Doctor => ("/admin/doctor", "doctor", text::nav::DOCTOR),

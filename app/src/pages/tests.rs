@@ -3,6 +3,7 @@
 mod account;
 mod accounts;
 mod admin;
+mod alerts;
 mod analyses;
 mod fixture;
 mod service;

@@ -30,7 +30,7 @@ pub struct Notification {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// `webhook` or `mail`.
+    /// `webhook`, `mail` or `chat`.
     pub channel: String,
     /// `pending`, `delivered` or `failed`.
     pub state: String,
@@ -47,7 +47,7 @@ pub struct Delivery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelTest {
-    /// `log`, `webhook` or `mail`.
+    /// `log`, `webhook`, `mail` or `chat`.
     pub channel: String,
     pub delivered: bool,
     /// Why not, and what to do.

@@ -19,6 +19,16 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// A project's day quota of one model that will not last until its reset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DryCell {
+    pub project: String,
+    pub model: String,
+    pub key_numbers: Vec<u32>,
+    /// Not after now when it is used up already.
+    pub dry_at: Timestamp,
+}
+
 /// What is known of a project's use of a model.
 #[derive(Debug, Clone, PartialEq)]
 struct CellFacts {
@@ -38,12 +48,7 @@ struct CellFacts {
 impl Analytics {
     pub async fn forecast(&self) -> Result<Forecast, AppError> {
         let now = self.clock.now();
-        let mut cells: Vec<_> = self
-            .cell_facts(now)
-            .await?
-            .iter()
-            .map(|facts| forecast(facts, now, next_provider_midnight(now)))
-            .collect();
+        let mut cells = self.forecasts(now).await?;
         cells.sort_by(|left, right| {
             let rank = |cell: &CellForecast| (!cell.is_dry, cell.dry_in_ms.unwrap_or(u64::MAX), cell.limit.is_none());
             rank(left)
@@ -54,6 +59,28 @@ impl Analytics {
             generated_at: rfc3339(now),
             cells,
         })
+    }
+
+    /// Those that run dry before their reset, and those that have.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn dry_cells(&self, now: Timestamp) -> Result<Vec<DryCell>, StoreError> {
+        let dry = self.forecasts(now).await?.into_iter().filter_map(|cell| {
+            let dry_in = Duration::from_millis(cell.dry_in_ms?);
+            Some(DryCell {
+                project: cell.project,
+                model: cell.model,
+                key_numbers: cell.key_numbers,
+                dry_at: now.plus(dry_in),
+            })
+        });
+        Ok(dry.collect())
+    }
+
+    async fn forecasts(&self, now: Timestamp) -> Result<Vec<CellForecast>, StoreError> {
+        let (facts, reset) = (self.cell_facts(now).await?, next_provider_midnight(now));
+        Ok(facts.iter().map(|facts| forecast(facts, now, reset)).collect())
     }
 
     async fn cell_facts(&self, now: Timestamp) -> Result<Vec<CellFacts>, StoreError> {

@@ -33,7 +33,7 @@ pub(super) enum Service {
 /// Why a key waits for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum KeyFault {
+pub enum KeyFault {
     Revoked,
     Invalid,
     NeedsSetup,
@@ -66,8 +66,9 @@ pub(super) struct Seen {
     pub(super) now: Timestamp,
 }
 
+/// What a key's state means to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sight {
+pub(crate) enum Sight {
     Faulty(KeyFault),
     /// Switched off by a person, who needs no telling.
     Off,
@@ -122,7 +123,7 @@ impl Seen {
     }
 }
 
-fn sight(state: pool::KeyState) -> Sight {
+pub(crate) fn sight(state: pool::KeyState) -> Sight {
     match state {
         pool::KeyState::Revoked => Sight::Faulty(KeyFault::Revoked),
         pool::KeyState::Invalid { .. } => Sight::Faulty(KeyFault::Invalid),

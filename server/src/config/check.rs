@@ -120,6 +120,7 @@ pub fn check(layers: &Layers) -> Result<Config, Mistakes> {
         fallback_models: checker.fallback_models(),
         webhook: checker.webhook(),
         mail: checker.mail(),
+        chat: checker.chat(),
         log_filter: checker.log_filter(),
         log_format: checker.log_format(),
         analytics: checker.analytics(),

@@ -143,6 +143,15 @@ pub const SETTINGS: &[Setting] = &[
         "signs those notifications: whsec_ and 24 to 64 bytes in base64",
     ),
     secret(
+        "ALERT_CHAT_URL",
+        "notifications as messages of a chat: the address of its incoming webhook, Slack's, Discord's or one like them",
+    ),
+    plain(
+        "ALERT_CHAT_FORMAT",
+        None,
+        "slack or discord: the shape of those messages; by the address when absent",
+    ),
+    secret(
         "SMTP_URL",
         "notifications by e-mail, such as smtps://user:password@mail.example.org",
     ),

@@ -461,6 +461,7 @@ fn notifications(facts: &Facts) -> Vec<Check> {
 fn is_at_fault(channel: &ChannelFacts, mistakes: &[Mistake]) -> bool {
     let settings: &[&str] = match channel.name {
         "mail" => &["SMTP_", "ALERT_EMAIL_"],
+        "chat" => &["ALERT_CHAT_"],
         _ => &["ALERT_WEBHOOK_"],
     };
     mistakes

@@ -2,6 +2,7 @@
 //! What is shown once stands on the page that answers its form, so that it is in no address and in no history of a browser.
 
 pub(super) mod account;
+pub(super) mod alerts;
 pub(super) mod by_link;
 pub(super) mod export;
 pub(super) mod set_up;

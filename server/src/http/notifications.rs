@@ -50,6 +50,10 @@ pub(super) async fn test(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
 ) -> Answer<Success<Vec<ChannelTest>>> {
+    Ok(Success(test_for(&state, actor).await?))
+}
+
+pub(super) async fn test_for(state: &AppState, actor: Actor) -> Result<Vec<ChannelTest>, AppError> {
     let own = state.clone();
     let act = async move {
         let tests = own.notifier.test().await;
@@ -62,7 +66,7 @@ pub(super) async fn test(
             .await?;
         Ok(tests)
     };
-    Ok(Success(state.audit.act(act).await?))
+    state.audit.act(act).await
 }
 
 fn shown(record: NotificationRecord) -> Notification {

@@ -1,9 +1,9 @@
 //! Every route with its policy, on one screen.
 
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    AppState, Policy, Scope, account, admin, analyses, analytics, analyze, audit, auth, cache, doctor, forms,
+    AppState, Policy, Scope, account, admin, alerts, analyses, analytics, analyze, audit, auth, cache, doctor, forms,
     notifications, operator, pages, settings, status, tokens, users, vault,
 };
 
@@ -16,6 +16,7 @@ pub(super) fn all() -> Routes {
         analysis_api(),
         usage_api(),
         key_api(),
+        alert_api(),
         admin_api(),
         operator_api(),
         account_forms(),
@@ -165,6 +166,21 @@ fn key_api() -> Routes {
     ]
 }
 
+/// What rules find wrong.
+fn alert_api() -> Routes {
+    use Policy::Admin;
+    vec![
+        (Admin, "/api/admin/alerts", get(alerts::list)),
+        (Admin, "/api/admin/alerts/history", get(alerts::history)),
+        (Admin, "/api/admin/incidents", get(alerts::history)),
+        (Admin, "/api/admin/alerts/rules/{id}", put(alerts::change_rule)),
+        (Admin, "/api/admin/alerts/rules/{id}/preview", post(alerts::preview)),
+        (Admin, "/api/admin/alerts/{id}/acknowledge", post(alerts::acknowledge)),
+        (Admin, "/api/admin/alerts/{id}/silence", post(alerts::silence)),
+        (Admin, "/api/admin/alerts/{id}/resolve", post(alerts::resolve)),
+    ]
+}
+
 /// What admins see and do besides.
 fn admin_api() -> Routes {
     use Policy::Admin;
@@ -287,6 +303,21 @@ fn admin_forms() -> Routes {
             "/admin/invitations/{id}/delete",
             post(forms::users::withdraw_invitation),
         ),
+        (Admin, "/admin/alerts/test", post(forms::alerts::test)),
+        (Admin, "/admin/alerts/rules/{id}", post(forms::alerts::change_rule)),
+        (
+            Admin,
+            "/admin/alerts/rules/{id}/preview",
+            post(forms::alerts::preview_rule),
+        ),
+        (Admin, "/admin/alerts/rules/{id}/reset", post(forms::alerts::reset_rule)),
+        (
+            Admin,
+            "/admin/alerts/{id}/acknowledge",
+            post(forms::alerts::acknowledge),
+        ),
+        (Admin, "/admin/alerts/{id}/silence", post(forms::alerts::silence)),
+        (Admin, "/admin/alerts/{id}/resolve", post(forms::alerts::resolve)),
         (Admin, "/admin/doctor", post(doctor::test_form)),
         (Admin, "/admin/doctor/siblings", post(doctor::sibling_form)),
     ]

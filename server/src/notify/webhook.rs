@@ -1,29 +1,22 @@
 //! Notifications as signed HTTP posts: [Standard Webhooks](https://www.standardwebhooks.com) 1.0.0.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use ipnet::IpNet;
 use pool::Timestamp;
-use reqwest::header;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::posting::Poster;
 use super::{Channel, Notification, SendError, SetupError};
 use crate::clock::rfc3339;
-use crate::url_guard::{self, GuardedResolver};
 
-/// From connecting to the status line.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Posts to one address. The address is a secret too: most services put a token into it.
+/// Posts to one address.
 pub struct Webhook {
-    http: reqwest::Client,
-    url: SecretString,
+    poster: Poster,
     secret: SecretSlice<u8>,
 }
 
@@ -33,21 +26,17 @@ impl Webhook {
     /// # Errors
     /// When the address or the secret cannot be used.
     pub fn new(url: &SecretString, secret: &SecretString, networks: &[IpNet]) -> Result<Self, SetupError> {
-        let wrong = |setting, must| SetupError { setting, must };
         let encoded = secret.expose_secret().strip_prefix("whsec_").unwrap_or_default();
         let key = STANDARD
             .decode(encoded)
             .ok()
             .filter(|key| !key.is_empty())
-            .ok_or_else(|| wrong("ALERT_WEBHOOK_SECRET", "must be whsec_ and base64"))?;
-        let checked = url_guard::check_url(url.expose_secret(), networks)
-            .map_err(|fault| wrong("ALERT_WEBHOOK_URL", fault.must()))?;
-        // The signature is for the address that was set, and nobody else's: redirects are not followed.
-        let http = url_guard::client(&checked, GuardedResolver::new(networks), TIMEOUT)
-            .map_err(|_| wrong("ALERT_WEBHOOK_URL", "cannot be called: the TLS library did not start"))?;
+            .ok_or(SetupError {
+                setting: "ALERT_WEBHOOK_SECRET",
+                must: "must be whsec_ and base64",
+            })?;
         Ok(Self {
-            http,
-            url: String::from(checked).into(),
+            poster: Poster::new("webhook", "ALERT_WEBHOOK_URL", url, networks)?,
             secret: key.into(),
         })
     }
@@ -63,17 +52,12 @@ impl Channel for Webhook {
         let sent_at = (now.as_millis() / 1000).to_string();
         let body = body(notification).to_string();
         let signature = sign(self.secret.expose_secret(), &notification.id, &sent_at, &body);
-        let request = self
-            .http
-            .post(self.url.expose_secret())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("webhook-id", &notification.id)
-            .header("webhook-timestamp", sent_at)
-            .header("webhook-signature", signature)
-            .body(body);
-        // reqwest's errors name the address; what the receiver says is not read.
-        let response = request.send().await.map_err(|error| no_answer(&error))?;
-        judge(response.status().as_u16())
+        let headers = [
+            ("webhook-id", notification.id.as_str()),
+            ("webhook-timestamp", &sent_at),
+            ("webhook-signature", &signature),
+        ];
+        self.poster.post(&headers, body).await
     }
 }
 
@@ -104,35 +88,6 @@ fn sign(secret: &[u8], id: &str, sent_at: &str, body: &str) -> String {
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-fn no_answer(error: &reqwest::Error) -> SendError {
-    let what = if url_guard::is_refused(error) {
-        "The webhook's name leads to an address that is not public, so nothing was sent: check the name, or add the \
-         receiver's network to ENDPOINT_ALLOWED_NETWORKS."
-            .to_owned()
-    } else if error.is_timeout() {
-        format!("The webhook did not answer within {} s.", TIMEOUT.as_secs())
-    } else if error.is_connect() {
-        "The webhook cannot be reached: check the address, its name, its certificate and the network.".to_owned()
-    } else {
-        "The connection to the webhook broke.".to_owned()
-    };
-    SendError { retryable: true, what }
-}
-
-fn judge(status: u16) -> Result<(), SendError> {
-    // Time-out, conflict, too early, too many: the same message may be welcome later, as after any fault of the server.
-    let retryable = matches!(status, 408 | 409 | 425 | 429 | 500..=599);
-    let what = match status {
-        200..=299 => return Ok(()),
-        300..=399 => {
-            format!("The webhook answered with a redirect ({status}), which is not followed: set its final address.")
-        }
-        _ if retryable => format!("The webhook answered with status {status}."),
-        _ => format!("The webhook refused the message with status {status}: check its address and its secret."),
-    };
-    Err(SendError { retryable, what })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,23 +106,6 @@ mod tests {
             ),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
-    }
-
-    #[test]
-    fn only_what_may_pass_by_itself_is_tried_again() {
-        let check = |code: u16, expected: Option<bool>| {
-            let judged = judge(code);
-            assert_eq!(judged.err().map(|error| error.retryable), expected, "{code}");
-        };
-        for code in [200, 202, 204] {
-            check(code, None);
-        }
-        for code in [408, 409, 425, 429, 500, 502, 503, 504] {
-            check(code, Some(true));
-        }
-        for code in [301, 307, 400, 401, 403, 404, 410, 413] {
-            check(code, Some(false));
-        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::doctor;
 use crate::accounts::{Accounts, SignedInBy};
+use crate::alerts::Alerts;
 use crate::analysis::Deps;
 use crate::analytics::Analytics;
 use crate::api_tokens::ApiTokens;
@@ -71,6 +72,8 @@ pub(super) struct Surroundings {
     pub(super) stop: CancellationToken,
     pub(super) settings: RuntimeSettings,
     pub(super) notifier: Notifier,
+    pub(super) analytics: Analytics,
+    pub(super) alerts: Alerts,
     pub(super) idempotency: Arc<Idempotency>,
     pub(super) tokens: ApiTokens,
     pub(super) audit: Audit,
@@ -85,6 +88,15 @@ pub(super) fn status_reader(config: &Config, pool: &SharedPool, clock: &Clock, s
         fallback_models: config.fallback_models.clone(),
         queue: config.queue,
         simulated,
+    }
+}
+
+pub(super) fn analytics(analysis: &Deps, status: StatusReader) -> Analytics {
+    Analytics {
+        store: Arc::clone(&analysis.store),
+        clock: analysis.clock.clone(),
+        recorder: analysis.recorder.clone(),
+        status,
     }
 }
 
@@ -109,16 +121,11 @@ pub(super) fn services(
         clock: analysis.clock.clone(),
         tokens: Arc::clone(&tokens),
         audit: audit.clone(),
+        alerts: around.alerts.clone(),
         by: SignedInBy::Other,
     };
-    let analytics = Analytics {
-        store: Arc::clone(&analysis.store),
-        clock: analysis.clock.clone(),
-        status: status.clone(),
-        recorder: analysis.recorder.clone(),
-    };
     Services {
-        analytics,
+        analytics: around.analytics,
         accounts,
         tokens,
         audit,
@@ -135,6 +142,7 @@ pub(super) fn services(
         doctor,
         settings: around.settings,
         notifier: around.notifier,
+        alerts: around.alerts,
         idempotency: around.idempotency,
         sessions: Sessions::new(Arc::clone(&analysis.store), analysis.clock.clone()),
         store: Arc::clone(&analysis.store),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alerts::{self, Alerts};
 use crate::announcer::{self, Announcer};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::notify::chat::Chat;
 use crate::notify::mail::Mail;
 use crate::notify::webhook::Webhook;
 use crate::notify::{self, Channel, Notifier, SetupError};
@@ -40,6 +42,9 @@ impl Telling {
         if let Some(mail) = &config.mail {
             channels.push(Arc::new(Mail::new(&mail.smtp_url, &mail.from, &mail.to)?));
         }
+        if let Some(chat) = &config.chat {
+            channels.push(Arc::new(Chat::new(&chat.url, chat.format, &config.endpoint_networks)?));
+        }
         let (notifier, notifications) = Notifier::new(Arc::clone(&store), channels, clock.clone());
         let (announcer, changes) = Announcer::new();
         Ok(Self {
@@ -56,7 +61,7 @@ impl Telling {
     pub(super) fn start(
         self,
         tasks: &TaskTracker,
-        status: StatusReader,
+        (status, alerts): (StatusReader, Alerts),
         keys: &Arc<Keys>,
         stop: &CancellationToken,
         finish: &CancellationToken,
@@ -76,6 +81,7 @@ impl Telling {
             notifier: self.notifier,
             store: self.store,
         };
+        tasks.spawn(alerts::run(alerts, stop.clone()));
         tasks.spawn(announcer::run(announcing, self.changes, stop.clone()));
     }
 }

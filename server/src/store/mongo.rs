@@ -7,6 +7,7 @@ mod audit;
 mod connecting;
 mod error;
 mod idempotency;
+mod incidents;
 mod keys;
 mod lease;
 mod links;
@@ -41,10 +42,10 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     AuditEntry, AuditFilter, AuditHead, Begun, Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, EventBounds,
-    EventFilter, EventPage, KeyChange, LinkKind, LinkUse, MongoAddress, NewStoredKey, NotificationPage, Order, Result,
-    Rollup, RollupQuery, Rotation, SealedValue, Store, StoreError, StoredAnalysis, StoredApiToken, StoredIdempotency,
-    StoredKey, StoredLink, StoredNotification, StoredRefreshToken, StoredSecondFactor, StoredSession, StoredSignIn,
-    StoredUser, Successor, UsageEvent, UserChange,
+    EventFilter, EventPage, IncidentChange, IncidentNews, IncidentPage, KeyChange, LinkKind, LinkUse, MongoAddress,
+    NewStoredKey, NotificationPage, Order, Result, Rollup, RollupQuery, Rotation, SealedValue, Store, StoreError,
+    StoredAnalysis, StoredApiToken, StoredIdempotency, StoredIncident, StoredKey, StoredLink, StoredNotification,
+    StoredRefreshToken, StoredSecondFactor, StoredSession, StoredSignIn, StoredUser, Successor, UsageEvent, UserChange,
 };
 use crate::email::Email;
 use access::Access;
@@ -795,6 +796,48 @@ impl Store for MongoStore {
     async fn delete_notifications(&self, before: Timestamp) -> Result<u64> {
         self.runner
             .run_long(before, |db, before| notifications::delete_before(db, *before).boxed())
+            .await
+    }
+
+    async fn insert_incident(&self, incident: StoredIncident) -> Result<bool> {
+        self.runner
+            .run(incident, |db, incident| incidents::insert(db, incident).boxed())
+            .await
+    }
+
+    async fn update_incident(&self, id: &str, change: IncidentChange) -> Result<bool> {
+        self.runner
+            .run((id.to_owned(), change), |db, (id, change)| {
+                incidents::update(db, id, change).boxed()
+            })
+            .await
+    }
+
+    async fn note_incident_told(&self, id: &str, news: IncidentNews) -> Result<bool> {
+        self.runner
+            .run((id.to_owned(), news), |db, (id, news)| {
+                incidents::note_told(db, id, *news).boxed()
+            })
+            .await
+    }
+
+    async fn current_incidents(&self) -> Result<Vec<StoredIncident>> {
+        self.runner.run((), |db, ()| incidents::current(db).boxed()).await
+    }
+
+    async fn incidents(&self, cursor: Option<&Cursor>, limit: u32) -> Result<IncidentPage> {
+        self.runner
+            .run((cursor.cloned(), limit), |db, (cursor, limit)| {
+                incidents::page(db, cursor.as_ref(), *limit).boxed()
+            })
+            .await
+    }
+
+    async fn delete_incidents(&self, resolved_before: Timestamp) -> Result<u64> {
+        self.runner
+            .run_long(resolved_before, |db, before| {
+                incidents::delete_before(db, *before).boxed()
+            })
             .await
     }
 

@@ -66,7 +66,7 @@ impl DeliveryState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     pub notification_id: String,
-    /// `webhook` or `mail`.
+    /// `webhook`, `mail` or `chat`.
     pub channel: String,
     pub state: DeliveryState,
     /// Tries so far.

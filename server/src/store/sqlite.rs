@@ -8,6 +8,7 @@ mod convert;
 mod error;
 mod file;
 mod idempotency;
+mod incidents;
 mod keys;
 mod like;
 mod links;
@@ -34,10 +35,10 @@ use serde_json::Value;
 
 use super::{
     AuditEntry, AuditFilter, AuditHead, Begun, Cursor, Delivery, Digest, DueDelivery, EnvironmentKey, EventBounds,
-    EventFilter, EventPage, KeyChange, Level, LinkKind, LinkUse, NewStoredKey, NotificationPage, Order, Result, Rollup,
-    RollupQuery, Rotation, SealedValue, Store, StoredAnalysis, StoredApiToken, StoredIdempotency, StoredKey,
-    StoredLink, StoredNotification, StoredRefreshToken, StoredSecondFactor, StoredSession, StoredSignIn, StoredUser,
-    Successor, UsageEvent, UserChange,
+    EventFilter, EventPage, IncidentChange, IncidentNews, IncidentPage, KeyChange, Level, LinkKind, LinkUse,
+    NewStoredKey, NotificationPage, Order, Result, Rollup, RollupQuery, Rotation, SealedValue, Store, StoredAnalysis,
+    StoredApiToken, StoredIdempotency, StoredIncident, StoredKey, StoredLink, StoredNotification, StoredRefreshToken,
+    StoredSecondFactor, StoredSession, StoredSignIn, StoredUser, Successor, UsageEvent, UserChange,
 };
 use crate::email::Email;
 pub use offline::{Access, Held, check_whole, end_access, hold, lock_path, settle};
@@ -693,6 +694,43 @@ impl Store for SqliteStore {
         let path = path.to_owned();
         self.readers
             .run(move |connection| backup::write(connection, &path))
+            .await
+    }
+
+    async fn insert_incident(&self, incident: StoredIncident) -> Result<bool> {
+        self.writer
+            .run(move |connection| incidents::insert(connection, &incident))
+            .await
+    }
+
+    async fn update_incident(&self, id: &str, change: IncidentChange) -> Result<bool> {
+        let id = id.to_owned();
+        self.writer
+            .run(move |connection| incidents::update(connection, &id, &change))
+            .await
+    }
+
+    async fn note_incident_told(&self, id: &str, news: IncidentNews) -> Result<bool> {
+        let id = id.to_owned();
+        self.writer
+            .run(move |connection| incidents::note_told(connection, &id, news))
+            .await
+    }
+
+    async fn current_incidents(&self) -> Result<Vec<StoredIncident>> {
+        self.readers.run(incidents::current).await
+    }
+
+    async fn incidents(&self, cursor: Option<&Cursor>, limit: u32) -> Result<IncidentPage> {
+        let cursor = cursor.cloned();
+        self.readers
+            .run(move |connection| incidents::page(connection, cursor.as_ref(), limit))
+            .await
+    }
+
+    async fn delete_incidents(&self, resolved_before: Timestamp) -> Result<u64> {
+        self.writer
+            .run(move |connection| incidents::delete_before(connection, resolved_before))
             .await
     }
 }

@@ -17,8 +17,9 @@ use crate::keys::grouping::{proposals, spend_with_both, until, with_siblings};
 use crate::support::{ADMIN, App, PASSWORD, Reply, spawn_app};
 use crate::vault::Place;
 
-/// Unsafe methods under `/api/admin` that change nothing: they ask the provider and show what it says.
+/// Unsafe methods under `/api/admin` that change nothing: they ask the provider, or try a rule, and show what comes of it.
 const CHANGE_NOTHING: &[&str] = &[
+    "POST /api/admin/alerts/rules/{id}/preview",
     "POST /api/admin/doctor",
     "POST /api/admin/keys/test-all",
     "POST /api/admin/keys/{id}/test",
@@ -147,6 +148,32 @@ impl Walk {
             .await;
     }
 
+    async fn alerts(&mut self) {
+        let id = crate::alerts::lose_a_key(&self.app, &self.admin, 2).await;
+        let route = |act: &str| format!("POST /api/admin/alerts/{{id}}/{act}");
+        let (entry, _) = self
+            .act(&route("acknowledge"), &id, &json!({}), "alert.acknowledge")
+            .await;
+        assert_eq!(
+            (&entry["before"]["state"], &entry["after"]["state"], &entry["target"]),
+            (&json!("open"), &json!("acknowledged"), &json!(format!("alert/{id}")))
+        );
+        let minutes = json!({ "minutes": 5 });
+        self.act(&route("silence"), &id, &minutes, "alert.silence").await;
+        self.act(&route("resolve"), &id, &json!({}), "alert.resolve").await;
+        let patch = json!({ "threshold": 90 });
+        let rule = "PUT /api/admin/alerts/rules/{id}";
+        let (entry, _) = self.act(rule, "low_success_rate", &patch, "alert.rule").await;
+        assert_eq!(
+            (
+                &entry["before"]["threshold"],
+                &entry["after"]["threshold"],
+                &entry["target"]
+            ),
+            (&json!(80.0), &json!(90.0), &json!("alert-rule/low_success_rate"))
+        );
+    }
+
     async fn accounts(&mut self) {
         let new = json!({ "email": "eve@example.org", "password": PASSWORD, "name": "Eve", "role": "user" });
         let (_, made) = self.act("POST /api/admin/users", "", &new, "user.create").await;
@@ -236,6 +263,7 @@ async fn every_act_of_an_admin_is_in_the_log_with_who_did_it_and_without_a_secre
     walk.keys().await;
     walk.service().await;
     walk.accounts().await;
+    walk.alerts().await;
     let verdict = walk.app.get("/api/admin/audit/verify", &walk.admin).await;
     assert_eq!((&verdict.body["data"]["intact"], verdict.status), (&json!(true), 200));
     let is_api = |policy: &Policy, path: &str| *policy == Policy::Admin && path.starts_with("/api/admin/");

@@ -7,6 +7,7 @@
 )]
 
 mod accounts;
+mod alerts;
 mod analytics;
 mod api;
 mod audit;

@@ -1,6 +1,7 @@
 //! Notifications as their receivers see them: a real HTTP receiver, a real SMTP listener, time moved by hand.
 
-mod receivers;
+mod chat;
+pub(crate) mod receivers;
 mod scheduled;
 
 use std::time::Duration;

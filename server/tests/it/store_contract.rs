@@ -7,6 +7,7 @@ mod erasing;
 mod history;
 mod idempotency;
 mod in_mongo;
+mod incidents;
 mod keys;
 mod links;
 mod notifications;
@@ -132,6 +133,11 @@ contract![
     notifications::deliveries_are_due_by_channel_and_time_until_they_ended,
     notifications::notifications_come_in_pages_newest_first,
     notifications::old_notifications_go_with_their_deliveries,
+    incidents::an_incident_is_kept_as_it_was_and_open_once_a_rule_and_subject,
+    incidents::a_change_of_an_incident_leaves_the_rest_of_it,
+    incidents::a_resolved_incident_is_not_changed_and_its_end_is_told_once,
+    incidents::incidents_come_in_pages_newest_first,
+    incidents::old_incidents_go_and_open_ones_stay,
     whole::a_closed_store_refuses,
 ];
 

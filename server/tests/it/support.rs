@@ -294,6 +294,13 @@ impl App {
     }
 }
 
+/// Waits until it is so; time stands still meanwhile.
+pub(crate) async fn eventually(wanted: impl AsyncFn() -> bool) {
+    let seen = async { while !wanted().await {} };
+    let in_time = tokio::time::timeout(Duration::from_secs(10), seen).await;
+    assert!(in_time.is_ok(), "it did not come to be so");
+}
+
 /// An answer with a JSON body.
 pub(crate) struct Reply {
     pub(crate) status: u16,

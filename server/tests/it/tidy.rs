@@ -190,7 +190,7 @@ fn an_error_of_the_http_client_is_named_only_where_its_address_is_taken_off() {
         &["reqwest::Error", "reqwest::Result"],
         &[
             "server/src/provider/gemini/client.rs",
-            "server/src/notify/webhook.rs",
+            "server/src/notify/posting.rs",
             "server/src/url_guard.rs",
         ],
     );

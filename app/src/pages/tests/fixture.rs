@@ -13,10 +13,11 @@ use crate::backend::{AuditQuery, Backend, BackendRef, MayRegister, UsageBackendR
 use crate::context::{PageContext, RefusedForm, Theme};
 use crate::error::{AppError, ErrorCode};
 use crate::types::{
-    Account, ActiveSession, Analysis, AnalysisPage, AnalysisState, AnalysisSummary, ApiToken, Attempt, AuditEntry,
-    AuditFault, AuditPage, AuditVerdict, CellState, CellStatus, Component, DoctorReport, Invitation, KeyState,
-    KeyStatus, Kind, Level, Obstacle, ObstacleKind, PoolKey, Role, ServiceStatus, SessionKind, SetUp, TokenScope,
-    TokenUsage, TwoFactor, TwoFactorSecret, User,
+    Account, ActiveSession, AlertChannel, AlertRule, AlertSeverity, AlertThreshold, Alerts, Analysis, AnalysisPage,
+    AnalysisState, AnalysisSummary, ApiToken, Attempt, AuditEntry, AuditFault, AuditPage, AuditVerdict, CellState,
+    CellStatus, Component, Delivery, DoctorReport, Incident, IncidentPage, IncidentState, Invitation, KeyState,
+    KeyStatus, Kind, Level, Obstacle, ObstacleKind, PoolKey, PreviewBasis, Role, ServiceStatus, SessionKind, SetUp,
+    TokenScope, TokenUsage, TwoFactor, TwoFactorSecret, User,
 };
 use crate::{PageStatus, shell};
 
@@ -211,6 +212,46 @@ impl Backend for Fixture {
         Ok(vec![invitation()])
     }
 
+    async fn alerts(&self) -> Result<Alerts, AppError> {
+        self.up()?;
+        let store = AlertRule {
+            id: "store_trouble".to_owned(),
+            threshold: None,
+            window_minutes: None,
+            min_samples: None,
+            ..alert_rule()
+        };
+        let refused = Delivery {
+            channel: "webhook".to_owned(),
+            state: "failed".to_owned(),
+            attempts: 1,
+            next_try_at: None,
+            last_error: Some("The webhook refused the message with status 404.".to_owned()),
+            updated_at: "2026-11-24T03:47:00Z".to_owned(),
+        };
+        Ok(Alerts {
+            incidents: vec![incident("i1", true), incident("i2", false)],
+            rules: vec![alert_rule(), store],
+            channels: vec![AlertChannel {
+                name: "webhook".to_owned(),
+                last: Some(refused),
+            }],
+            evaluated_at: Some("2026-11-24T03:48:00Z".to_owned()),
+        })
+    }
+
+    async fn recent_alerts(&self) -> Result<Vec<Incident>, AppError> {
+        Ok(self.alerts().await?.incidents)
+    }
+
+    async fn alert_history(&self, cursor: Option<&str>) -> Result<IncidentPage, AppError> {
+        self.up()?;
+        Ok(IncidentPage {
+            items: vec![incident("i2", false)],
+            next_cursor: cursor.is_none().then(|| "a+b".to_owned()),
+        })
+    }
+
     async fn audit_page(&self, query: &AuditQuery) -> Result<AuditPage, AppError> {
         self.up()?;
         let items = match query.actor.as_deref() {
@@ -280,6 +321,53 @@ fn invitation() -> Invitation {
         created_by: "u1".to_owned(),
         created_at: "2026-11-23T18:07:12Z".to_owned(),
         expires_at: "2026-11-26T18:07:12Z".to_owned(),
+    }
+}
+
+pub(super) fn alert_rule() -> AlertRule {
+    AlertRule {
+        id: "low_success_rate".to_owned(),
+        title: "Low success rate of a key".to_owned(),
+        description: "Fewer than this share of a key's calls succeeded.".to_owned(),
+        enabled: true,
+        severity: AlertSeverity::Medium,
+        threshold: Some(AlertThreshold {
+            value: 80.0,
+            unit: "percent".to_owned(),
+            min: 1.0,
+            max: 100.0,
+        }),
+        window_minutes: Some(60),
+        min_samples: Some(11),
+        hold_seconds: 60,
+        changed: false,
+        told_as: "alert".to_owned(),
+        basis: PreviewBasis::Last24Hours,
+    }
+}
+
+/// Acknowledged and silenced, or neither.
+pub(super) fn incident(id: &str, handled: bool) -> Incident {
+    Incident {
+        id: id.to_owned(),
+        rule: "low_success_rate".to_owned(),
+        title: "Low success rate of a key".to_owned(),
+        subject: "key/2".to_owned(),
+        severity: AlertSeverity::Medium,
+        escalated: false,
+        state: if handled {
+            IncidentState::Silenced
+        } else {
+            IncidentState::Open
+        },
+        message: "API Key 2 has low success rate: 61.5%".to_owned(),
+        advice: "See the page <b>evil</b>.".to_owned(),
+        opened_at: "2026-11-24T03:40:00Z".to_owned(),
+        last_seen_at: "2026-11-24T03:48:00Z".to_owned(),
+        acknowledged_at: handled.then(|| "2026-11-24T03:45:00Z".to_owned()),
+        acknowledged_by: handled.then(|| "ada@example.com".to_owned()),
+        silenced_until: handled.then(|| "2026-11-24T04:45:00Z".to_owned()),
+        resolved_at: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fixture::{Fixture, render, signed_in, signed_out};
+use super::fixture::{Fixture, render, signed_in};
 use super::usage::{between, down, filled};
 use super::usage_fixture::UsageFixture;
 use crate::backend::{BackendRef, UsageBackendRef};
@@ -73,7 +73,7 @@ fn the_live_part_is_the_one_on_the_page() {
         let html = filled(&format!("{path}?range=7d"));
         let context = PageContext {
             path: format!("{path}/live?range=7d"),
-            ..signed_out()
+            ..signed_in()
         };
         let usage: UsageBackendRef = Arc::new(UsageFixture::default());
         let backend: BackendRef = Arc::new(Fixture::default());

@@ -7,13 +7,13 @@ use super::toolbar::Toolbar;
 use super::{Asked, fragment, notices};
 use crate::backend::{BackendRef, UsageBackendRef};
 use crate::charts::usage as series;
-use crate::components::{Chart, Frame, Place};
+use crate::components::{Chart, Frame, Place, RecentAlerts};
 use crate::context::PageContext;
 use crate::error::AppError;
 use crate::islands::{CopyButton, LiveRegion};
-use crate::text::set_up;
 use crate::text::usage::{self, overview as words};
-use crate::types::Overview;
+use crate::text::{alerts as alert_words, set_up};
+use crate::types::{Incident, Overview, Role};
 use cards::Cards;
 use keys::Keys;
 
@@ -24,9 +24,11 @@ const REGION: &str = "overview-live";
 #[component]
 pub fn OverviewPage() -> impl IntoView {
     let asked = Asked::here();
+    let (backend, context) = (expect_context::<BackendRef>(), expect_context::<PageContext>());
     Suspend::new(async move {
         let choices = asked.choices().await;
         let overview = asked.usage.overview(&asked.query).await;
+        let recent = Recent::of(&backend, &context).await;
         let shown = overview
             .as_ref()
             .map(|overview| overview.time_range.clone())
@@ -43,7 +45,7 @@ pub fn OverviewPage() -> impl IntoView {
         view! {
             <Frame title=words::TITLE place=Place::Overview zone=asked.zone.word().to_owned()>
                 <Toolbar asked=asked.clone() choices shown live/>
-                <div id=REGION data-testid=REGION>{body(&asked, overview)}</div>
+                <div id=REGION data-testid=REGION>{body(&asked, overview, recent)}</div>
             </Frame>
         }
     })
@@ -54,10 +56,35 @@ pub fn OverviewPage() -> impl IntoView {
 pub async fn overview_fragment(usage: UsageBackendRef, backend: BackendRef, context: PageContext) -> String {
     let asked = Asked::of(usage.clone(), &backend, context.clone());
     let overview = usage.overview(&asked.query).await;
-    fragment(usage, context, || body(&asked, overview))
+    let recent = Recent::of(&backend, &context).await;
+    fragment(usage, context, || body(&asked, overview, recent))
 }
 
-fn body(asked: &Asked, overview: Result<Overview, AppError>) -> AnyView {
+/// What was wrong of late.
+struct Recent {
+    alerts: Result<Vec<Incident>, AppError>,
+    /// Whoever reads may see the page about all of them.
+    has_page: bool,
+}
+
+impl Recent {
+    async fn of(backend: &BackendRef, context: &PageContext) -> Self {
+        Self {
+            alerts: backend.recent_alerts().await,
+            has_page: context.user.as_ref().is_some_and(|user| user.role == Role::Admin),
+        }
+    }
+
+    fn view(self, asked: &Asked) -> AnyView {
+        let has_page = self.has_page;
+        match self.alerts {
+            Err(error) => notices::failed(alert_words::RECENT_FAILED, error, asked),
+            Ok(alerts) => view! { <RecentAlerts alerts has_page when=|at| asked.zone.time(at)/> }.into_any(),
+        }
+    }
+}
+
+fn body(asked: &Asked, overview: Result<Overview, AppError>, recent: Recent) -> AnyView {
     let as_of = overview
         .as_ref()
         .ok()
@@ -82,7 +109,7 @@ fn body(asked: &Asked, overview: Result<Overview, AppError>) -> AnyView {
             .into_any()
         }
     };
-    view! { <div class="stack" data-as-of=as_of>{figures}{keys}</div> }.into_any()
+    view! { <div class="stack" data-as-of=as_of>{figures}{keys}{recent.view(asked)}</div> }.into_any()
 }
 
 fn is_empty(overview: &Overview) -> bool {

@@ -1,4 +1,4 @@
-//! Where notifications go: the webhook and the mail server.
+//! Where notifications go: the webhook, the mail server and the chat.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,19 +7,13 @@ use reqwest::Url;
 
 use super::Checker;
 use super::access::networks_of;
-use crate::config::{MailSettings, WebhookSettings};
+use crate::config::{ChatFormat, ChatSettings, MailSettings, WebhookSettings};
 use crate::url_guard::check_url;
 
 impl Checker<'_> {
     pub(super) fn webhook(&mut self) -> Option<WebhookSettings> {
         let (url, secret) = (self.given("ALERT_WEBHOOK_URL"), self.given("ALERT_WEBHOOK_SECRET"));
-        if let Some(url) = &url {
-            // An unreadable list of networks is a mistake of its own, told where it is read for the settings.
-            let networks = networks_of(&self.list("ENDPOINT_ALLOWED_NETWORKS")).unwrap_or_default();
-            if let Err(fault) = check_url(url, &networks) {
-                self.mistake("ALERT_WEBHOOK_URL", fault.must());
-            }
-        }
+        self.check_endpoint("ALERT_WEBHOOK_URL", url.as_deref());
         if let Some(secret) = &secret
             && !is_webhook_secret(secret)
         {
@@ -43,6 +37,30 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    fn check_endpoint(&mut self, name: &str, url: Option<&str>) {
+        // An unreadable list of networks is a mistake of its own, told where it is read for the settings.
+        let networks = networks_of(&self.list("ENDPOINT_ALLOWED_NETWORKS")).unwrap_or_default();
+        if let Some(Err(fault)) = url.map(|url| check_url(url, &networks)) {
+            self.mistake(name, fault.must());
+        }
+    }
+
+    pub(super) fn chat(&mut self) -> Option<ChatSettings> {
+        let url = self.given("ALERT_CHAT_URL");
+        self.check_endpoint("ALERT_CHAT_URL", url.as_deref());
+        let format = self.given("ALERT_CHAT_FORMAT").map(|_| {
+            let choices = [("slack", ChatFormat::Slack), ("discord", ChatFormat::Discord)];
+            self.choice("ALERT_CHAT_FORMAT", &choices)
+        });
+        if url.is_none() && format.is_some() {
+            self.mistake("ALERT_CHAT_URL", "is missing beside ALERT_CHAT_FORMAT");
+        }
+        Some(ChatSettings {
+            url: url?.into(),
+            format,
+        })
     }
 
     pub(super) fn mail(&mut self) -> Option<MailSettings> {

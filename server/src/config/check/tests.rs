@@ -180,6 +180,8 @@ fn amounts_and_addresses_that_cannot_be_are_refused() {
         ("GEMINI_FALLBACK_MODELS", "gemini-2.5-flash, a/b"),
         ("ALERT_WEBHOOK_URL", "canary"),
         ("ALERT_WEBHOOK_SECRET", "whsec_canary"),
+        ("ALERT_CHAT_URL", "canary"),
+        ("ALERT_CHAT_FORMAT", "canary"),
         ("SMTP_URL", "https://canary"),
         ("ALERT_EMAIL_TO", "ops@example.org, canary"),
         ("ALERT_EMAIL_FROM", "canary"),
@@ -211,6 +213,7 @@ fn a_channel_needs_both_its_settings() {
         ),
         ("SMTP_URL", "smtps://user:canary@mail.example.org", "ALERT_EMAIL_TO"),
         ("ALERT_EMAIL_TO", "ops@example.org", "SMTP_URL"),
+        ("ALERT_CHAT_FORMAT", "discord", "ALERT_CHAT_URL"),
     ] {
         let text = mistakes(&[(name, value)]);
         assert!(text.contains(&format!("{missing}: is missing")), "{text}");

@@ -97,6 +97,10 @@ impl Row {
         self.maybe(name, |value| T::try_from(integer(value)?).ok())
     }
 
+    pub(super) fn maybe_real(&self, name: &str) -> Result<Option<f64>> {
+        self.maybe(name, Bson::as_f64)
+    }
+
     pub(super) fn flag(&self, name: &str) -> Result<bool> {
         self.have(name, Bson::as_bool)
     }
@@ -149,6 +153,17 @@ impl Row {
     pub(super) fn word<T: Copy>(&self, name: &str, all: &[T], as_str: impl Fn(T) -> &'static str) -> Result<T> {
         let word = self.text(name)?;
         Self::must(name, all.iter().copied().find(|known| as_str(*known) == word))
+    }
+
+    pub(super) fn maybe_word<T: Copy>(
+        &self,
+        name: &str,
+        all: &[T],
+        as_str: impl Fn(T) -> &'static str,
+    ) -> Result<Option<T>> {
+        let word = self.maybe_text(name)?;
+        let known = |word: String| all.iter().copied().find(|known| as_str(*known) == word);
+        word.map(|word| Self::must(name, known(word))).transpose()
     }
 
     pub(super) fn row(&self, name: &str) -> Result<Self> {

@@ -15,6 +15,7 @@ pub(super) const AUDIT_ENTRIES: &str = "audit_entries";
 pub(super) const AUDIT_HEAD: &str = "audit_head";
 pub(super) const COUNTERS: &str = "counters";
 pub(super) const IDEMPOTENCY: &str = "idempotency";
+pub(super) const INCIDENTS: &str = "incidents";
 pub(super) const KEYS: &str = "keys";
 pub(super) const KEY_NUMBERS: &str = "key_numbers";
 pub(super) const LEASES: &str = "leases";
@@ -40,7 +41,7 @@ const SCHEMA: &str = "schema";
 
 /// Every collection but [`META`], which is made last, with its indexes. Instants are dates, digests 32 bytes, JSON is text.
 fn collections() -> Vec<(&'static str, Vec<IndexModel>)> {
-    vec![
+    let others = vec![
         (
             ANALYSES,
             vec![
@@ -59,6 +60,16 @@ fn collections() -> Vec<(&'static str, Vec<IndexModel>)> {
         (
             IDEMPOTENCY,
             vec![index(doc! { "analysis_id": 1 }), index(doc! { "expires_at": 1 })],
+        ),
+        (
+            INCIDENTS,
+            vec![
+                index(doc! { "opened_at": -1, "_id": -1 }),
+                index(doc! { "resolved_at": 1 }),
+                // For those of which something is untold.
+                index(doc! { "untold": 1 }),
+                unique_among_open(doc! { "rule": 1, "subject": 1 }),
+            ],
         ),
         (
             KEYS,
@@ -92,6 +103,13 @@ fn collections() -> Vec<(&'static str, Vec<IndexModel>)> {
         (SETTINGS, vec![]),
         (SET_UP_LINKS, vec![]),
         (SIGN_INS, vec![index(doc! { "user_id": 1 })]),
+        (USERS, vec![unique(doc! { "email": 1 })]),
+    ];
+    [others, of_usage()].concat()
+}
+
+fn of_usage() -> Vec<(&'static str, Vec<IndexModel>)> {
+    vec![
         (
             USAGE_CALLERS,
             vec![unique(doc! { "user_id": 1, "token_id": 1, "user_agent": 1 })],
@@ -108,7 +126,6 @@ fn collections() -> Vec<(&'static str, Vec<IndexModel>)> {
                 index(doc! { "_id.g": 1, "_id.k": 1, "_id.n": 1, "_id.m": 1, "_id.l": 1, "_id.s": 1 }),
             ],
         ),
-        (USERS, vec![unique(doc! { "email": 1 })]),
     ]
 }
 
@@ -118,6 +135,15 @@ fn index(keys: Document) -> IndexModel {
 
 fn unique(keys: Document) -> IndexModel {
     let options = IndexOptions::builder().unique(true).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+/// Over incidents that have no end.
+fn unique_among_open(keys: Document) -> IndexModel {
+    let options = IndexOptions::builder()
+        .unique(true)
+        .partial_filter_expression(doc! { "resolved_at": { "$type": "null" } })
+        .build();
     IndexModel::builder().keys(keys).options(options).build()
 }
 

@@ -33,6 +33,7 @@ const MIGRATION_LIST: &[M<'static>] = &[
     M::up(include_str!("migrations/0007_credentials.sql")),
     M::up(include_str!("migrations/0008_usage.sql")),
     M::up(include_str!("migrations/0009_usage_totals.sql")),
+    M::up(include_str!("migrations/0010_incidents.sql")),
 ];
 pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_LIST);
 

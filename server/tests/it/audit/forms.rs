@@ -10,8 +10,8 @@ use super::unsafe_routes;
 use crate::keys::grouping::{proposals, spend_with_both, until, with_siblings};
 use crate::support::{ADMIN, App, PASSWORD, spawn_app};
 
-/// They ask the provider and show what it says.
-const CHANGE_NOTHING: &[&str] = &["POST /admin/doctor"];
+/// They ask the provider, or try a rule, and show what comes of it.
+const CHANGE_NOTHING: &[&str] = &["POST /admin/alerts/rules/{id}/preview", "POST /admin/doctor"];
 
 pub(super) async fn newest(app: &App, admin: &str) -> Value {
     let page = app.get("/api/admin/audit?limit=1", admin).await;
@@ -56,6 +56,26 @@ impl<'a> Forms<'a> {
         }
         self.seen.insert(format!("POST {path}"));
         entry
+    }
+
+    async fn alerts(&mut self) {
+        let id = crate::alerts::lose_a_key(self.app, &self.admin, 2).await;
+        for (path, fields, action) in [
+            ("/admin/alerts/{id}/acknowledge", [].as_slice(), "alert.acknowledge"),
+            ("/admin/alerts/{id}/silence", &[("minutes", "60")], "alert.silence"),
+            ("/admin/alerts/{id}/resolve", &[], "alert.resolve"),
+            ("/admin/alerts/test", &[], "notification.test"),
+        ] {
+            self.send(path, &id, fields, action).await;
+        }
+        let rule = [("enabled", "on"), ("severity", "low"), ("threshold", "70")];
+        for (path, fields) in [
+            ("/admin/alerts/rules/{id}", rule.as_slice()),
+            ("/admin/alerts/rules/{id}/reset", &[]),
+        ] {
+            let entry = self.send(path, "low_success_rate", fields, "alert.rule").await;
+            assert_ne!(entry["before"]["threshold"], entry["after"]["threshold"], "{path}");
+        }
     }
 
     async fn users(&mut self) {
@@ -105,6 +125,7 @@ async fn every_form_of_an_admin_leaves_its_entry() {
     let entry = forms.send("/set-up/key", "", &key, "key.add").await;
     assert_eq!(entry["after"]["label"], "By form");
     forms.users().await;
+    forms.alerts().await;
     let is_form = |policy: &Policy, path: &str| *policy == Policy::Admin && !path.starts_with("/api/");
     let expected = unsafe_routes(&app, &forms.admin, is_form).await;
     let mut seen = forms.seen;

@@ -20,19 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_millis(400);
 
 #[derive(Debug)]
-pub(super) struct Post {
-    pub(super) headers: HeaderMap,
-    pub(super) text: String,
+pub(crate) struct Post {
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Post {
-    pub(super) fn body(&self) -> Value {
+    pub(crate) fn body(&self) -> Value {
         serde_json::from_str(&self.text).unwrap()
     }
 }
 
-pub(super) struct Receiver {
-    pub(super) base: String,
+pub(crate) struct Receiver {
+    pub(crate) base: String,
     inner: Arc<Inner>,
     posts: AsyncMutex<mpsc::UnboundedReceiver<Post>>,
     serving: JoinSet<()>,
@@ -52,7 +52,7 @@ struct Inner {
 
 impl Receiver {
     /// Hears of posts of one type, all with "".
-    pub(super) async fn start(statuses: &[u16], only: &'static str) -> Self {
+    pub(crate) async fn start(statuses: &[u16], only: &'static str) -> Self {
         let (sender, posts) = mpsc::unbounded_channel();
         let inner = Arc::new(Inner {
             statuses: Mutex::new(statuses.to_vec()),
@@ -75,16 +75,16 @@ impl Receiver {
         }
     }
 
-    pub(super) fn redirect_to(&self, base: &str) {
+    pub(crate) fn redirect_to(&self, base: &str) {
         *self.inner.location.lock().unwrap() = Some(base.to_owned());
     }
 
     /// Whether answers are kept back from now on.
-    pub(super) fn hold(&self, is_held: bool) {
+    pub(crate) fn hold(&self, is_held: bool) {
         self.inner.is_held.send_replace(is_held);
     }
 
-    pub(super) async fn next(&self) -> Post {
+    pub(crate) async fn next(&self) -> Post {
         let mut posts = self.posts.lock().await;
         tokio::time::timeout(PATIENCE, posts.recv())
             .await
@@ -92,16 +92,16 @@ impl Receiver {
             .unwrap()
     }
 
-    pub(super) async fn stays_quiet(&self) -> bool {
+    pub(crate) async fn stays_quiet(&self) -> bool {
         let mut posts = self.posts.lock().await;
         tokio::time::timeout(QUIET, posts.recv()).await.is_err()
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         *self.inner.count.lock().unwrap()
     }
 
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.serving.shutdown().await;
     }
 }
@@ -128,14 +128,14 @@ async fn take(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) 
 }
 
 /// Takes every mail and says what SMTP wants to hear.
-pub(super) struct MailServer {
-    pub(super) port: u16,
+pub(crate) struct MailServer {
+    pub(crate) port: u16,
     mails: AsyncMutex<mpsc::UnboundedReceiver<String>>,
     _serving: JoinSet<()>,
 }
 
 impl MailServer {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, mails) = mpsc::unbounded_channel();
@@ -154,7 +154,7 @@ impl MailServer {
     }
 
     /// Envelope, headers and text of the next mail.
-    pub(super) async fn next(&self) -> String {
+    pub(crate) async fn next(&self) -> String {
         let mut mails = self.mails.lock().await;
         tokio::time::timeout(PATIENCE, mails.recv())
             .await

@@ -143,10 +143,10 @@ async fn usage_of_before_the_upgrade_is_listed_and_added_up() {
 
 #[tokio::test]
 async fn every_earlier_version_is_brought_up_to_date() {
-    for version in 1..=8 {
+    for version in 1..=9 {
         let (_dir, path) = written_by(version, "INSERT INTO pool_records VALUES ('kept', '1');");
         let store = SqliteStore::open(&path).expect("upgraded");
-        assert_eq!(store.schema_version().await.expect("read"), 9, "from {version}");
+        assert_eq!(store.schema_version().await.expect("read"), 10, "from {version}");
         assert_eq!(store.pool_records().await.expect("read").len(), 1);
         assert_eq!(store.audit_head().await.expect("read"), None);
     }
