@@ -106,12 +106,17 @@ async fn open(address: &MongoAddress, mut place: Place) -> Result<MongoStore> {
     let database = connecting::connect(address).await?;
     let version = connecting::check_server(&database).await?;
     let mut access = outside(&database);
-    match schema::find(&mut access).await? {
+    let found = schema::find(&mut access).await?;
+    match &found {
         Some(found) => found.check()?,
         None if place.knows_a_database() => return Err(lost(address, &place)),
         None => schema::refuse_strange(&database).await?,
     }
     let (lease, ours_until) = Lease::take(&mut access, &place.id).await?;
+    if found.is_some_and(|found| found.has_old_rollups()) {
+        usage::roll_up_anew(&mut access).await?;
+    }
+    // Says the new version, so whatever was broken off before is begun again.
     let made = schema::make(&mut access).await?;
     made.check()?;
     place.remember(&made.id)?;

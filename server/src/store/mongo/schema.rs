@@ -35,8 +35,8 @@ pub(super) const USAGE_EVENTS: &str = "usage_events";
 pub(super) const USAGE_ROLLUPS: &str = "usage_rollups";
 pub(super) const USERS: &str = "users";
 
-/// A change of what is stored, and how, adds one.
-pub(super) const VERSION: u32 = 1;
+/// A change of what is stored, and how, adds one. 2: other rollups, and incidents.
+pub(super) const VERSION: u32 = 2;
 const SCHEMA: &str = "schema";
 
 /// Every collection but [`META`], which is made last, with its indexes. Instants are dates, digests 32 bytes, JSON is text.
@@ -165,6 +165,11 @@ impl Found {
             });
         }
         Ok(())
+    }
+
+    /// Whether its rollups are those of version 1.
+    pub(super) fn has_old_rollups(&self) -> bool {
+        self.version < 2
     }
 }
 

@@ -16,7 +16,7 @@ use super::access::Access;
 use super::error::Result;
 use super::row::{at, whole};
 use super::schema::{USAGE_CALLERS, USAGE_EVENTS, USAGE_ROLLUPS, USERS};
-use crate::store::{self, EventKind, Grain, Level, UsageEvent, roll_up};
+use crate::store::{self, EventBounds, EventFilter, EventKind, Grain, Level, Order, UsageEvent, roll_up};
 
 pub(super) use events::list;
 pub(super) use rollups::query;
@@ -118,6 +118,24 @@ fn document(event: &UsageEvent, caller: Option<&str>) -> Document {
         "total_tokens": whole(event.total_tokens),
         "cached": event.cached,
         "caller": caller,
+    }
+}
+
+/// Makes all rollups again out of the events that are kept.
+pub(super) async fn roll_up_anew(db: &mut Access) -> Result<()> {
+    const AT_ONCE: EventBounds = EventBounds {
+        events_max: 5_000,
+        looked_at_max: 5_000,
+    };
+    db.delete_many(USAGE_ROLLUPS, doc! {}).await?;
+    let (all, mut from) = (EventFilter::default(), None);
+    loop {
+        let page = list(db, &all, Order::OldestFirst, from.as_ref(), AT_ONCE).await?;
+        rollups::add(db, &roll_up(&page.events)).await?;
+        from = page.next;
+        if from.is_none() {
+            return Ok(());
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, doc};
 use server::store::mongo::MongoStore;
-use server::store::{MongoAddress, Store, StoreError};
+use server::store::{Dimensions, EventKind, Level, MongoAddress, Piece, RollupQuery, Store, StoreError};
 use tempfile::TempDir;
 
 use super::NOW;
@@ -97,10 +97,51 @@ async fn a_database_of_another_program_or_of_a_newer_version_is_left_alone() {
         .unwrap();
     let newer = place.open().await.err();
     assert!(
-        matches!(newer, Some(StoreError::SchemaTooNew { found: 99, known: 1 })),
+        matches!(newer, Some(StoreError::SchemaTooNew { found: 99, known: 2 })),
         "{newer:?}"
     );
     place.remove().await;
+}
+
+#[tokio::test]
+async fn rollups_of_the_first_version_are_made_again_from_the_events() {
+    let place = Scratch::new().await;
+    let store = place.open().await.unwrap();
+    let events: Vec<_> = (0..7)
+        .map(|number| event(&format!("event {number}"), NOW, 1, "success"))
+        .collect();
+    store.append_usage(events).await.unwrap();
+    let day = Level::Day.start_of(NOW);
+    let query = RollupQuery {
+        kind: EventKind::Attempt,
+        pieces: vec![Piece {
+            level: Level::Day,
+            from: day,
+            to: day.plus(Duration::from_secs(24 * 3600)),
+        }],
+        key_number: None,
+        model: None,
+        by: Dimensions::default(),
+        times: true,
+    };
+    let expected = store.usage_rollups(query.clone()).await.unwrap();
+    assert_eq!(expected[0].sums.count, 7);
+    store.close().await.unwrap();
+
+    let database = place.database().await;
+    let rollups = database.collection::<Document>("usage_rollups");
+    rollups.delete_many(doc! {}).await.unwrap();
+    // As the first version wrote them: a bin was a field.
+    let old = doc! { "_id": { "g": "total", "l": "day" }, "count": 7_i64, "times": { "44": 7_i64 } };
+    rollups.insert_one(old).await.unwrap();
+    let first = doc! { "$set": { "version": 1 } };
+    let meta = database.collection::<Document>("meta");
+    meta.update_one(doc! {}, first).await.unwrap();
+
+    let store = place.open().await.unwrap();
+    assert_eq!(store.schema_version().await.unwrap(), 2);
+    assert_eq!(store.usage_rollups(query).await.unwrap(), expected);
+    place.clear(store).await;
 }
 
 #[tokio::test]

@@ -124,11 +124,17 @@ fn wanted(query: &RollupQuery) -> Document {
         .collect();
     let grain = grain(query.grain(), query.by.outcome);
     let mut wanted = doc! { "_id.g": grain, "_id.k": query.kind.as_str(), "$or": pieces };
-    if let Some(number) = query.key_number {
-        wanted.insert("_id.n", i64::from(number));
+    // Also what is the same in all of the grain: only with both of them does the index lead to the time.
+    let (by_key, by_model, _) = query.grain().keeps();
+    match query.key_number {
+        Some(number) => _ = wanted.insert("_id.n", i64::from(number)),
+        None if !by_key => _ = wanted.insert("_id.n", 0_i64),
+        None => {}
     }
-    if let Some(model) = &query.model {
-        wanted.insert("_id.m", model);
+    match &query.model {
+        Some(model) => _ = wanted.insert("_id.m", model),
+        None if !by_model => _ = wanted.insert("_id.m", ""),
+        None => {}
     }
     wanted
 }
